@@ -3,10 +3,10 @@
 python -m benchmarks.cluster_faults [--hosts 40] [--speed 20] [--workers 2] [--seeds 5] [--lease 20] [--faults none,kill:wire,...]
 
 kill:POINT, stop25:POINT, stop40:POINT: SIGKILL, or SIGSTOP for so many seconds, of the worker that comes to POINT first (see
-tests/e2e/faulty_worker.py). At a random moment: term: SIGTERM of the one that carries the rollout; all: SIGKILL of all workers;
-database:S: PostgreSQL is stopped for S seconds. granted:S: the same when a place in the write queue was granted and its intent is
-not committed. cut:S: the carrying worker is cut off from the database for S seconds. A worker that ends is started
-again, as systemd does it.
+tests/e2e/faulty_worker.py). skew:POINT: as kill, and the clocks of the workers are 10 min wrong, to both sides. At a random
+moment: term: SIGTERM of the worker that carries the rollout; all: SIGKILL of all workers; database:S: PostgreSQL is stopped for
+S seconds. granted:S: the same when a place in the write queue was granted and its intent is not committed. cut:S: the carrying
+worker is cut off from the database for S seconds. A worker that ends is started again, as systemd does it.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from tests.postgres import Cable, PostgresServer, new_database
 
 POINTS = ("check", "wire", "reset", "login")
 FAULTS = ",".join(
-    ["none", "term", *(f"{what}:{point}" for what in ("kill", "stop25", "stop40") for point in POINTS), "all"]
+    ["none", "term", *(f"{what}:{point}" for what in ("kill", "skew", "stop25", "stop40") for point in POINTS), "all"]
     + ["database:45", "granted:45", "cut:60"]
 )
 _LONGEST = 1200.0  # real seconds of one rollout
 _POLL = 0.2
+_SKEW = 600.0  # seconds
 _LEFT = "may be left at the BMC"
 
 
@@ -50,6 +51,7 @@ class Supervised:
     lease: float
     fault: list[str]
     once: Path  # made by the one that does the fault
+    skew: float = 0.0  # seconds by which its clock is wrong
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
     over: bool = False
@@ -60,7 +62,12 @@ class Supervised:
     def _run(self) -> None:
         directory = self.lab.directory.parent / self.name
         directory.mkdir()
-        environment = {**os.environ, "QUADS_TUI_LOCKS": str(directory / "locks"), "FAULT_ONCE": str(self.once)}
+        environment = {
+            **os.environ,
+            "QUADS_TUI_LOCKS": str(directory / "locks"),
+            "FAULT_ONCE": str(self.once),
+            "FAULT_SKEW": str(self.skew),
+        }
         words = ["worker", "--cluster", self.dsn, "--site", str(self.lab.site), "--state-dir", str(directory / "state")]
         words += ["--lease", str(self.lease)]
         while not self.over:
@@ -135,8 +142,8 @@ def one_run(tally: Tally, fault: str, seed: int, given: argparse.Namespace) -> N
         command(lab, place, "cluster", "init", "--cluster", dsn)
         cables = [Cable(server.port) for _ in range(given.workers)]
         at = str(chance.randint(2, max(2, given.hosts // 2)))
-        number = signal.SIGKILL if what == "kill" else signal.SIGSTOP
-        program = [at, str(int(number)), how] if what == "kill" or what.startswith("stop") else []
+        number = signal.SIGKILL if what in ("kill", "skew") else signal.SIGSTOP
+        program = [at, str(int(number)), how] if what in ("kill", "skew") or what.startswith("stop") else []
         program = [at, "0", "granted"] if what == "granted" else program
         workers = [
             Supervised(
@@ -144,7 +151,8 @@ def one_run(tally: Tally, fault: str, seed: int, given: argparse.Namespace) -> N
             )
             for n, cable in enumerate(cables)
         ]
-        for worker in workers:
+        for nth, worker in enumerate(workers):
+            worker.skew = (-_SKEW, _SKEW)[nth % 2] if what == "skew" else 0.0
             worker.start()
         stack.callback(end, workers)
         began = time.monotonic()
@@ -197,7 +205,7 @@ def disturb(
         time.sleep(float(what.removeprefix("stop")))
         stopped.send(signal.SIGCONT)
         return
-    if what in ("none", "kill"):
+    if what in ("none", "kill", "skew"):
         return
     if what == "granted":
         while not (place / "once").exists():

@@ -150,13 +150,13 @@ def _users(path: Path) -> Iterator[dict[str, Any]]:
         file.write(json.dumps(users))
 
 
-def new_database(port: int) -> str:
-    """The DSN of an empty database of its own."""
+def new_database(port: int, template: str = "template0") -> str:
+    """The DSN of a database of its own: an empty one, or a copy of another one."""
     import psycopg
 
     name = f"t{uuid.uuid4().hex[:12]}"
     with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", autocommit=True) as connection:
-        connection.execute(f"create database {name} template template0".encode())
+        connection.execute(f"create database {name} template {template}".encode())
     return f"postgresql://postgres@127.0.0.1:{port}/{name}"
 
 

@@ -54,11 +54,11 @@ def attach_cluster(name: str | None, cluster: str, *, options: Options) -> int:
 class FollowedInCluster:
     """Implements cli.followed.Followed by what the source has read last."""
 
-    def __init__(self, source: ClusterSource, where: str, cluster: str) -> None:
-        """`where`: the database, in words; `cluster`: as it was typed."""
+    def __init__(self, source: ClusterSource, where: str, typed: str) -> None:
+        """`where`: the database, in words; `typed`: as a word of a command line."""
         self._source = source
         self._where = where
-        self._cluster = shlex.quote(cluster)
+        self._typed = typed
         self._nobody_since: float | None = None  # monotonic
         self._worker = source.standing.worker
 
@@ -101,8 +101,10 @@ class FollowedInCluster:
     @property
     def command(self) -> str:
         if self.awaited:
-            return f"quads-tui worker --site FILE --cluster {self._cluster}"
-        return f"quads-tui resume {self.id} --cluster {self._cluster}"
+            location = self._source.standing.row.location
+            where = f" --location {shlex.quote(location)}" if location else ""
+            return f"quads-tui worker --site FILE --cluster {self._typed}{where}"
+        return f"quads-tui resume {self.id} --cluster {self._typed}"
 
     async def resumable(self) -> bool:
         return False
@@ -122,13 +124,15 @@ async def _follower(
     from quads_tui.runtime.cluster_source import stored_in_cluster
 
     stored = await stored_in_cluster(opened.rollouts, source.standing.row, options)
-    return follow(stored, title=title, replay_speed=replay_speed, source=source)
+    made = follow(stored, title=title, replay_speed=replay_speed, source=source)
+    made.view.rollout.cluster = opened.typed
+    return made
 
 
 async def _watch(name: str | None, cluster: str, replay_speed: float | None, options: Options) -> int:
     async with open_cluster(cluster) as opened:
         source = await _source(opened, name)
-        followed = FollowedInCluster(source, opened.where, cluster)
+        followed = FollowedInCluster(source, opened.where, opened.typed)
         words = followed.read_only_reason(await followed.holder())
         if replay_speed is not None:
             words = replay_words(followed.id, replay_speed)
@@ -144,7 +148,7 @@ async def _attach(name: str | None, cluster: str, options: Options) -> int:
         from quads_tui.runtime.cluster_control import ClusterControl
 
         source = await _source(opened, name)
-        followed = FollowedInCluster(source, opened.where, cluster)
+        followed = FollowedInCluster(source, opened.where, opened.typed)
         follower = await _follower(opened, source, options, "ATTACHED")
         commands = ClusterRollouts(opened.dsn)
         shown: list[Console | PlainScreen] = []

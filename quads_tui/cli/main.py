@@ -191,13 +191,20 @@ def run(at: str | None, cluster: str | None, **given: Any) -> None:
     show_default=True,
     help="Other workers take over its rollouts when it has not reached the database for so long.",
 )
+@click.option(
+    "--location",
+    "locations",
+    metavar="NAME",
+    multiple=True,
+    help="This machine reaches the BMCs of this location; may be repeated. Rollouts without a location need none.",
+)
 @_take_over_option
 @common_options("site", "state_dir")
-def worker(cluster: str, lease: float, **common: Any) -> None:
+def worker(cluster: str, lease: float, locations: tuple[str, ...], **common: Any) -> None:
     """Carry out rollouts that were submitted with `run --cluster`, until a signal ends it (docs/cluster.md)."""
     from .worker import worker as start
 
-    _end(start(cluster, lease, _options(common)))
+    _end(start(cluster, lease, locations, _options(common)))
 
 
 @cli.command()

@@ -13,19 +13,27 @@ from quads_tui.runtime.process_resources import ProcessResources
 from .terminal import run_with_exit_status
 
 
-def worker(cluster: str, lease: float, options: Options) -> int:
+def worker(cluster: str, lease: float, locations: tuple[str, ...], options: Options) -> int:
     """Gives the exit status: that of the signal; 75 where it was declared dead; 2 and 3 where it could not begin."""
-    return run_with_exit_status(options, lambda: run_to_end(_work(cluster, lease, options)))
+    return run_with_exit_status(options, lambda: run_to_end(_work(cluster, lease, locations, options)))
 
 
-async def _work(cluster: str, lease: float, options: Options) -> int:
+async def _work(cluster: str, lease: float, locations: tuple[str, ...], options: Options) -> int:
     site = load_site(find_site(options.site, os.environ))
     dsn = await cluster_database(cluster, worker=True)
     from quads_tui.journal.cluster.connection import DatabaseAway
     from quads_tui.runtime.worker import Worker
 
     site = await site_of_cluster(site, cluster, dsn)
-    made = Worker(site=site, dsn=dsn, cluster=cluster, options=options, resources=ProcessResources(), lease=lease)
+    made = Worker(
+        site=site,
+        dsn=dsn,
+        cluster=cluster,
+        options=options,
+        resources=ProcessResources(),
+        lease=lease,
+        locations=locations,
+    )
     try:
         return await made.run()
     except DatabaseAway as error:

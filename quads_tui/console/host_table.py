@@ -10,7 +10,6 @@ from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from quads_tui.render.host_row import SORTED_BY, Columns, heading, host_row
 from quads_tui.render.palette import QUIET, STRONG
@@ -18,13 +17,14 @@ from quads_tui.rollout.state import HostState
 
 from .fault_tolerant_app import FaultTolerant
 from .inks import Inks
+from .kept_lines import KeptLines
 from .turns import ROWS, Pieces
 from .view_context import ViewContext
 
 _KEPT = 500  # lines of hosts: ten screens of them, some megabytes
 
 
-class HostTable(FaultTolerant, Widget):
+class HostTable(FaultTolerant, KeptLines):
     """Cursor and marks are host names, so that they survive sorting, filtering and refreshing."""
 
     DEFAULT_CSS = "HostTable { height: 1fr; width: 1fr; }"

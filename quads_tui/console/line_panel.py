@@ -11,15 +11,15 @@ from textual.events import Click
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from .inks import Inks
+from .kept_lines import KeptLines
 from .turns import ROWS, Pieces
 
 _COLOURS = 16  # spans of a line that takes as long as a row of the table
 
 
-class LinePanel(Widget):
+class LinePanel(KeptLines):
     """Lines of exactly its width. `put` compares with what is shown."""
 
     DEFAULT_CSS = "LinePanel { height: auto; width: 1fr; }"

@@ -26,6 +26,7 @@ class HostSpec:
     source: str = ""
     schedule: int | None = None
     system: str = ""  # which of several systems behind its BMC: id or path
+    location: str = ""  # only workers of it reach its BMC; empty: any machine does
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ class HostList:
         model: str | None = None,
         bmc: str | None = None,
         system: str = "",
+        location: str = "",
     ) -> None:
         """One mention of a host; `file` is the hosts_file that it is in."""
         try:
@@ -87,7 +89,7 @@ class HostList:
                 message = f"is also the BMC of {other}; expected a BMC of its own for each host, or another `system` for each"
                 self._report.add(line, f"{key}.bmc", message)
             there.setdefault(system_key(system), name)
-        self.hosts.append(HostSpec(name, model, bmc, system=system))
+        self.hosts.append(HostSpec(name, model, bmc, system=system, location=location))
 
 
 def system_key(system: str) -> str:

@@ -76,6 +76,12 @@ HOST = Table(
             default="the only system, else the system with the MAC that Foreman has",
             sample="Node2",
         ),
+        Key(
+            "location",
+            Text("the name of a location, such as pod2", most=100),
+            "Location of its BMC network, for rollouts that workers carry out ([how](cluster.md#locations))",
+            sample="pod2",
+        ),
     ),
     check=_check_host,
 )
@@ -199,7 +205,14 @@ def _together(section: Section, values: dict[str, Any]) -> None:
     for mention in mentions:
         if (spec := mention.spec) is not None:
             listed.add(
-                spec.name, mention.line, mention.key, file=mention.file, model=spec.model, bmc=spec.bmc, system=spec.system
+                spec.name,
+                mention.line,
+                mention.key,
+                file=mention.file,
+                model=spec.model,
+                bmc=spec.bmc,
+                system=spec.system,
+                location=spec.location,
             )
     if not mentions and not unread:
         key = "hosts_file" if section.has("hosts_file") and not section.has("hosts") else "hosts"

@@ -115,7 +115,9 @@ class Catalogue:
             if (stamp := _stamp(directory)) is not None:
                 known = self._known.get(directory)
                 if known is None or known[0] != stamp:
-                    known = stamp if _is_settled(stamp) else None, _read(directory)
+                    settled, rollout = _is_settled(stamp), _read(directory)
+                    # What could not be read may have been locked at that moment.
+                    known = stamp if settled and not rollout.unreadable else None, rollout
                 found[directory] = known
         self._known = found
         return sorted((rollout for _, rollout in found.values()), key=lambda rollout: -rollout.created_at)

@@ -41,12 +41,13 @@ def keys(rollout: Rollout) -> list[tuple[str, str]]:
 
 def commands(rollout: Rollout) -> list[tuple[str, str]]:
     """What to type later, in a shell."""
-    found = [(f"quads-tui report {rollout.id}", "a report; --format html, json")]
+    where = f" --cluster {rollout.cluster}" if rollout.cluster else ""
+    found = [(f"quads-tui report {rollout.id}{where}", "a report; --format html, json")]
     if any(rollout.counts[status] for status in (HostStatus.FAILED, HostStatus.HELD, HostStatus.SKIPPED)):
-        found.append((f"quads-tui resume {rollout.id} --failed", "retry failed, held, skipped"))
+        found.append((f"quads-tui resume {rollout.id} --failed{where}", "retry failed, held, skipped"))
     if not rollout.settled:
-        found.append((f"quads-tui resume {rollout.id}", "continue"))
-    return [*found, (f"quads-tui watch {rollout.id}", "this screen, read-only")]
+        found.append((f"quads-tui resume {rollout.id}{where}", "continue"))
+    return [*found, (f"quads-tui watch {rollout.id}{where}", "this screen, read-only")]
 
 
 def end_panel(rollout: Rollout, *, now: float, width: int, height: int, control: bool, symbols: Symbols = BRAILLE) -> list[Text]:

@@ -150,6 +150,7 @@ class Rollout:
         self._settled_at: float | None = None
         self.resumed = False
         self.who = ""
+        self.cluster = ""  # where its database is, as a word of a command line; empty: its journal is of this machine
         self.controller = ""  # the attached console that has control; empty: the screen of the process that runs it
         self.hosts: dict[str, HostState] = {
             host.name: HostState(host.name, host.model, host.address, index, plan.goal(host).cloud, plan.goal(host).kind)

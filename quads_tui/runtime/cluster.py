@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from quads_tui.inputs import Secret, SecretSource, Site, WriteQueueSite, dsn_option
 from quads_tui.journal.servers import spelled
 from quads_tui.rollout.commands import Retry
+from quads_tui.rollout.counts import count
 from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import Stage
@@ -69,7 +71,7 @@ async def submit(given: RolloutInput, options: Options, operator: Operator, dsn:
     from quads_tui.journal.cluster.link import Refused as RefusedByDatabase
     from quads_tui.journal.cluster.rollouts import ClusterRollouts
 
-    site = given.site
+    site, location = given.site, location_of(given)
     async with open_clients(site, options) as (services, _):
         plan = await checked_plan(given, services, expect, options, operator.notify)
     if options.yes:
@@ -90,14 +92,14 @@ async def submit(given: RolloutInput, options: Options, operator: Operator, dsn:
     hosts = {name for host in plan.hosts for name in (host.name, host.address) if name}
     rollouts, foreman = ClusterRollouts(dsn), spelled(site.foreman.url)
     try:
-        await rollouts.submit(rollout, foreman=foreman, who=current_user(), facts=facts, hosts=hosts)
-        workers = await rollouts.workers(foreman)
+        await rollouts.submit(rollout, foreman=foreman, who=current_user(), facts=facts, hosts=hosts, location=location)
+        workers = await rollouts.workers(foreman, location)
     except RefusedByDatabase as refused:
         raise Refused([str(refused)]) from None
     finally:
         await rollouts.close()
     operator.notify(f"submitted: {rollout}")
-    operator.notify(_workers_words(workers, site.foreman.url))
+    operator.notify(_workers_words(workers, site.foreman.url, location))
     return rollout
 
 
@@ -126,12 +128,12 @@ async def carry_on(rollout: str, dsn: Dsn, operator: Operator, *, failed: bool, 
             await rollouts.order(rollout, current_user(), Retry(tuple(hosts), accepts=False))
         else:
             await rollouts.want(rollout)
-        workers = await rollouts.workers(found.foreman)
+        workers = await rollouts.workers(found.foreman, found.location)
     except RefusedByDatabase as refused:
         raise Refused([str(refused)]) from None
     finally:
         await rollouts.close()
-    operator.notify(f"{rollout}: " + _workers_words(workers, found.foreman))
+    operator.notify(f"{rollout}: " + _workers_words(workers, found.foreman, found.location))
     return True
 
 
@@ -146,5 +148,15 @@ async def _retryable(rollouts: ClusterRollouts, rollout: str) -> dict[str, Stage
     return {host.name: host.stage for host in state.hosts.values() if host.status in RETRYABLE}
 
 
-def _workers_words(workers: list[str], foreman: str) -> str:
-    return f"workers: {', '.join(workers)}" if workers else f"no worker of {foreman} is running: it waits for one"
+def _workers_words(workers: list[str], foreman: str, location: str) -> str:
+    where = f"{foreman} at the location {location}" if location else foreman
+    return f"workers: {', '.join(workers)}" if workers else f"no worker of {where} is running: it waits for one"
+
+
+def location_of(given: RolloutInput) -> str:
+    """The one location of its hosts; empty: they name none. Raises Refused: one worker reaches all BMCs of a rollout."""
+    found = Counter(host.location for assignment in given.assignments for host in assignment.hosts)
+    if len(found) > 1:
+        named = ", ".join(f"{count(number, 'host')} {f'at {name}' if name else 'without one'}" for name, number in found.items())
+        raise Refused([f"the hosts have several locations ({named}): submit one rollout for each location"])
+    return next(iter(found), "")

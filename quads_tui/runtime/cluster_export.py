@@ -17,6 +17,7 @@ from quads_tui.rollout.text import clean
 from .cluster_source import RolloutInCluster, standing, stored_in_cluster
 from .history import DAMAGE, Unreadable
 from .options import Options, Refused
+from .outside_text import printable_event
 
 
 async def export(rollouts: ClusterRollouts, row: ClusterRollout, options: Options, cluster: str) -> tuple[Path, RolloutInCluster]:
@@ -60,7 +61,7 @@ async def _copy(rollouts: ClusterRollouts, rollout: str, store: JournalStore) ->
     while events := await rollouts.events(rollout, last):
         last = events[-1][0]
         for _, event in events:
-            store.record(event)
+            store.record(printable_event(event))
         await store.flush()
     while samples := await rollouts.samples(rollout, sampled):
         sampled = samples[-1][0]

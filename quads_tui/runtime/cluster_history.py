@@ -12,6 +12,7 @@ from quads_tui.rollout.text import clean
 
 from .cluster_source import RolloutInCluster, all_events, all_samples, standing
 from .history import DAMAGE, FORMATS, Unreadable
+from .outside_text import printable
 
 WAITS = "waits for a worker"
 
@@ -34,7 +35,7 @@ async def cluster_entry(rollouts: ClusterRollouts, row: ClusterRollout) -> Clust
     """Raises DatabaseAway, and Unreadable."""
     found = await standing(rollouts, row)
     try:
-        facts, events = await rollouts.facts(row.id), await all_events(rollouts, row.id)
+        facts, events = printable(await rollouts.facts(row.id)), await all_events(rollouts, row.id)
         times = [sample.at for sample in await all_samples(rollouts, row.id)]
         return ClusterEntry(entry(row.id, facts, events, times, found.worker), found)
     except DAMAGE as error:
@@ -45,7 +46,7 @@ async def cluster_report(rollouts: ClusterRollouts, row: ClusterRollout, format:
     """The report of one rollout, as md, html or json. Raises as `cluster_entry`."""
     found = await standing(rollouts, row)
     try:
-        facts, events = await rollouts.facts(row.id), await all_events(rollouts, row.id)
+        facts, events = printable(await rollouts.facts(row.id)), await all_events(rollouts, row.id)
         holder = found.worker and f"worker {found.worker}"
         return FORMATS[format](build_report(facts, events, await all_samples(rollouts, row.id), holder))
     except DAMAGE as error:

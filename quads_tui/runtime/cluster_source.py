@@ -20,6 +20,7 @@ from quads_tui.rollout.text import clean
 
 from .event_source import STEP
 from .options import Options, Usage
+from .outside_text import printable, printable_event
 
 _NEWS = 0.75  # real seconds without a notification after which it is read nevertheless
 _AGAIN = 1.0  # real seconds between two tries of a database that is away
@@ -47,7 +48,7 @@ async def standing(rollouts: ClusterRollouts, row: ClusterRollout) -> RolloutInC
     """Raises DatabaseAway."""
     alive = bool(row.worker)
     if alive and row.heard is not None and row.heard > _LIVELY:
-        alive = row.worker in await rollouts.workers(row.foreman)
+        alive = row.worker in await rollouts.workers(row.foreman, row.location)
     return RolloutInCluster(row, alive)
 
 
@@ -77,7 +78,7 @@ async def stored_in_cluster(rollouts: ClusterRollouts, row: ClusterRollout, opti
     """
     if not _ID.fullmatch(row.id):
         raise Usage(f"the rollout {row.id!r} has an id that quads-tui does not give: it cannot be used here")
-    return StoredRollout(row.id, options.state / "cluster" / row.id, await rollouts.facts(row.id))
+    return StoredRollout(row.id, options.state / "cluster" / row.id, printable(await rollouts.facts(row.id)))
 
 
 async def all_events(rollouts: ClusterRollouts, rollout: str) -> list[Event]:
@@ -86,7 +87,7 @@ async def all_events(rollouts: ClusterRollouts, rollout: str) -> list[Event]:
     last = 0
     while found := await rollouts.events(rollout, last):
         last = found[-1][0]
-        events += [event for _, event in found]
+        events += [printable_event(event) for _, event in found]
     return events
 
 
@@ -145,7 +146,7 @@ class ClusterSource:
                 if isinstance(event, RolloutStarted):
                     ahead.clear()  # another worker, with another clock
                 ahead.append(event.at + age - now)
-                events.append(event)
+                events.append(printable_event(event))
         while more := await self._rollouts.samples(rollout, sampled):
             sampled = more[-1][0]
             samples += [sample for _, sample in more]

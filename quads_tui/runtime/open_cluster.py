@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenCluster:
-    """`where`: the database, in words. `rollouts`: a connection for one reader at a time."""
+    """`where`: the database, in words; `typed`: as a word of a command line. `rollouts`: for one reader at a time."""
 
     dsn: Dsn
     where: str
+    typed: str
     rollouts: ClusterRollouts
 
 
@@ -34,7 +36,7 @@ async def open_cluster(cluster: str) -> AsyncIterator[OpenCluster]:
     where = f"the database of the cluster ({dsn.shown})"
     rollouts = ClusterRollouts(dsn)
     try:
-        yield OpenCluster(dsn, where, rollouts)
+        yield OpenCluster(dsn, where, shlex.quote(cluster), rollouts)
     except DatabaseAway as error:
         raise Refused([f"{where}: {error}"]) from None
     finally:

@@ -35,7 +35,8 @@ class UnfinishedRollout:
 
 
 def find_unfinished(given: RolloutInput, options: Options) -> list[UnfinishedRollout]:
-    """All unfinished rollouts on this Foreman that have hosts of these assignments, the newest first."""
+    """All unfinished rollouts on this Foreman that have hosts of these assignments, the newest first. Not those whose journal or
+    plan cannot be read."""
     names = {host.name for assignment in given.assignments for host in assignment.hosts}
     found = []
     for stored in stored_rollouts(options.state):
@@ -44,7 +45,10 @@ def find_unfinished(given: RolloutInput, options: Options) -> list[UnfinishedRol
             continue
         if spelled(facts["foreman"]) != spelled(given.site.foreman.url):
             continue
-        plan = facts["plan"]
+        try:
+            plan = facts["plan"]
+        except (NoJournal, *DAMAGE):
+            continue
         if names & {host["name"] for host in plan["hosts"]}:
             others = Counter(cloud for name, cloud in _left(stored, plan).items() if name not in names)
             found.append(UnfinishedRollout(stored, dict(others.most_common())))

@@ -61,6 +61,7 @@ class Worker:
     options: Options
     resources: ProcessResources
     lease: float  # real seconds after which it is dead if it was not heard of
+    locations: tuple[str, ...] = ()  # whose BMCs it reaches, beside those of rollouts that name none
     _writer: Writer = field(init=False)
     _row: WorkerRow = field(init=False)
     _journals: set[ClusterJournal] = field(init=False, default_factory=set)
@@ -69,7 +70,9 @@ class Worker:
     async def run(self) -> int:
         """Until a signal ends it; gives the exit status. Raises Refused, LockHeld, InputError, DatabaseAway."""
         name = f"{current_user()} process {os.getpid()}"
-        self._row = WorkerRow(self.dsn, name=name, foreman=spelled(self.site.foreman.url), lease=self.lease)
+        self._row = WorkerRow(
+            self.dsn, name=name, foreman=spelled(self.site.foreman.url), lease=self.lease, locations=self.locations
+        )
         async with self.resources.writer_to(self.site, take_over=self.options.take_over) as self._writer:
             await self._row.register()
             self.resources.listen()
@@ -225,6 +228,8 @@ class Worker:
             try:
                 if self._dead:
                     journal.stop(self._dead)
+                if facts.get("ended") is not None:
+                    await journal.describe({"ended": None})
                 await runner.run(journal, rollout, recalled=recalled, ordered=await claimed.take_commands())
             finally:
                 await journal.close()

@@ -9,6 +9,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
 
 from quads_tui.console.host_table import HostTable
 from quads_tui.console.line_panel import LinePanel
@@ -166,6 +169,26 @@ async def test_no_turn_of_the_loop_draws_much_of_the_screen(size: tuple[int, int
         assert len(drawn) <= ROWS
 
 
+async def test_a_key_collects_the_lines_of_no_other_widget(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with desk(rollout(60), (200, 60)) as d:
+        asked: list[str | None] = []
+        collect = Widget.render_lines
+
+        def render_lines(widget: Widget, crop: Region) -> list[Strip]:
+            asked.append(widget.id)
+            return collect(widget, crop)
+
+        monkeypatch.setattr(Widget, "render_lines", render_lines)
+        d.app.table.move(1)
+        await d.pilot.pause()
+        assert "hosts" in asked
+        assert not {"header", "progress", "graphs", "drawer", "footer"}.intersection(asked)
+        before = d.text
+        await d.press("T")
+        assert "drawer" in asked, "another theme draws all of them"
+        assert d.text.splitlines()[:40] == before.splitlines()[:40]
+
+
 async def test_rows_are_drawn_between_the_panels_and_less_often_without_focus(monkeypatch: pytest.MonkeyPatch) -> None:
     async with desk() as d:
         frames: list[set[str]] = []
@@ -212,7 +235,7 @@ def steps(pieces: Generator[object, None, list[HostState]], count: Callable[[], 
 
 
 def test_a_filter_and_an_order_in_pieces_are_those_at_once_and_look_at_few_hosts_each() -> None:
-    hosts = list(rollout(1000).hosts.values())
+    hosts = list(rollout(700).hosts.values())
     fits, looks = host_filter("name:r6[45]0 !state:done"), 0
 
     def slowness(host: HostState) -> float:
@@ -231,7 +254,7 @@ def test_a_filter_and_an_order_in_pieces_are_those_at_once_and_look_at_few_hosts
 
 async def test_a_key_behind_a_filter_means_the_hosts_that_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quads_tui.console.turns._BUDGET", -1.0)  # one piece a turn
-    async with desk(rollout(1000)) as d:
+    async with desk(rollout(700)) as d:
         d.app.frozen = False  # in turns, as on a terminal
         before = list(d.app.table.shown)
         table = d.app._main

@@ -5,6 +5,7 @@ python -m tests.e2e.faulty_worker N SIGNAL POINT -- WORDS
 N: the how-manyth time. POINT: an act whose intent is on the database's disk (build, reset, override), `login` (that one is about to
 be sent is), `check` (before the check at the first byte of an act at a BMC), `wire` (the last check of a write to Foreman passed:
 its first byte is next), or `granted` (the place in the write queue was granted and the intent is not committed: for a second). $FAULT_ONCE: a file that the first of several workers makes; the others do nothing to themselves.
+$FAULT_SKEW: seconds by which the clock of its machine is wrong.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from typing import Any
 
 from quads_tui.cli import main
@@ -83,7 +85,14 @@ def install(at: int, number: int, name: str) -> None:
     PostgresPlace.sending = sent  # type: ignore[method-assign]
 
 
+def skew(seconds: float) -> None:
+    """The clock of this machine is wrong by so much."""
+    right = time.time
+    time.time = lambda: right() + seconds
+
+
 if __name__ == "__main__":
+    skew(float(os.environ.get("FAULT_SKEW", "0")))
     install(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
     sys.argv = ["quads-tui", *sys.argv[sys.argv.index("--") + 1 :]]
     main()

@@ -17,10 +17,13 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TextIO
 
 from tests.waiting import PATIENCE
 
@@ -58,6 +61,41 @@ class Forked:
             os.kill(self.pid, number)
 
 
+class Piped(Forked):
+    """One whose output is read while it runs, from pipes, as that of a subprocess.Popen."""
+
+    def __init__(self, words: list[str]) -> None:
+        with TemporaryDirectory() as place:
+            out, err = Path(place, "out"), Path(place, "err")
+            self.stdout, self.stderr = _pipe(out), _pipe(err)
+            super().__init__(words, out=str(out), err=str(err))
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
+        """What is left of both, to their ends. It is killed when `timeout` seconds have passed."""
+        late = threading.Timer(timeout, self.kill)
+        late.start()
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                out, err = pool.map(lambda pipe: pipe.read(), (self.stdout, self.stderr))
+        finally:
+            late.cancel()
+        self.stdout.close()
+        self.stderr.close()
+        self.wait(timeout)
+        return out, err
+
+
+def _pipe(path: Path) -> TextIO:
+    """A named pipe, to read from; it has no end yet, since the one who reads does not wait for the one who will write."""
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    return os.fdopen(reader)
+
+
 @cache
 def _parent() -> subprocess.Popen[str]:
     """One for this process and its whole life: it ends with the end of its input."""
@@ -77,13 +115,11 @@ def _asked(request: dict[str, Any]) -> Any:
     return json.loads(parent.stdout.readline())
 
 
-def _program(request: dict[str, Any]) -> None:
-    """What the new process does, from the state of a fresh one."""
-    for number, file in ((0, os.devnull), (1, request["out"]), (2, request["err"])):
-        if file is not None:
-            opened = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.dup2(opened, number)
-            os.close(opened)
+def _program(request: dict[str, Any], opened: dict[int, int]) -> None:
+    """What the new process does, from the state of a fresh one. `opened`: its files, by their numbers."""
+    for number, file in opened.items():
+        os.dup2(file, number)
+        os.close(file)
     sys.stdin = os.fdopen(0)
     os.environ.clear()
     os.environ.update(request["environment"])
@@ -107,9 +143,15 @@ def _serve() -> None:
             pid, status = os.waitpid(request["poll"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if pid else None
         else:
+            # Before it is answered: who asked may read from a pipe at once.
+            written = {number: request[name] for number, name in ((1, "out"), (2, "err")) if request[name] is not None}
+            opened = {number: os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600) for number, file in written.items()}
+            opened[0] = os.open(os.devnull, os.O_RDONLY)
             answer = os.fork()
             if not answer:
-                return _program(request)
+                return _program(request, opened)
+            for file in opened.values():
+                os.close(file)
         print(json.dumps(answer), flush=True)
     return None
 

@@ -21,6 +21,7 @@ from quads_tui.runtime.process_resources import ProcessResources
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines, whole_lines
+from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 
@@ -30,9 +31,13 @@ def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUADS_TUI_LOCKS", str(tmp_path / "locks"))
 
 
-def started(lab: Lab, *program: str) -> subprocess.Popen[str]:
+def started(lab: Lab) -> Piped:
+    return Piped(lab.command("run", lab.assignment, "--json", "--yes")[3:])
+
+
+def started_by(program: list[str], lab: Lab) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*program, *lab.command("run", lab.assignment, "--json", "--yes")[3 if program else 0 :]],
+        [*program, *lab.command("run", lab.assignment, "--json", "--yes")[3:]],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
@@ -44,7 +49,7 @@ def started(lab: Lab, *program: str) -> subprocess.Popen[str]:
 def stopped_at(lab: Lab, act: str, number: int) -> Iterator[subprocess.Popen[str]]:
     """A console that got SIGSTOP when the intent of its `number`-th such act was on disk: before the connection of that act."""
     words = ["child", str(number), str(int(signal.SIGSTOP)), act, "--"]
-    process = started(lab, sys.executable, "-m", "benchmarks.crash_points", *words)
+    process = started_by([sys.executable, "-m", "benchmarks.crash_points", *words], lab)
     try:
         wait_for(lambda: state_of(process.pid) in ("T", ""))
         assert state_of(process.pid) == "T", process.communicate()
@@ -83,9 +88,12 @@ def test_c1_a_second_console_under_five_spellings_is_refused_in_words(lab: MakeL
 
 
 def run_by_another(lab: Lab, assignment: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """By somebody who has journals of his own."""
-    words = [*lab.command("run", assignment, "--json", "--yes", site=site), "--state-dir", str(lab.directory / "other")]
-    return subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    return of_another(lab).run("run", assignment, "--json", "--yes", site=site)
+
+
+def of_another(lab: Lab) -> Lab:
+    """The lab, for somebody who has journals of his own."""
+    return replace(lab, state=lab.directory / "other")
 
 
 async def test_c1_two_rollouts_of_one_console_share_the_lanes_of_a_foreman_however_they_spell_it(lab: MakeLab) -> None:
@@ -173,10 +181,7 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
         assert f"process {first.pid} of " in lines(refused.stdout)[0]["reasons"][0]
         assert "--take-over" in lines(refused.stdout)[0]["reasons"][0]
         name = [] if act == "override" else [rollout.name]  # without a name it is the newest, although it is held
-        second = subprocess.Popen(
-            place.command("resume", *name, "--take-over", "--json", "--yes"), stdout=subprocess.PIPE, text=True
-        )
-        assert second.stdout is not None
+        second = Piped(place.command("resume", *name, "--take-over", "--json", "--yes")[3:])
         assert '"resumed": true' in second.stdout.readline()
         first.send_signal(signal.SIGCONT)
         _, said = first.communicate(timeout=PATIENCE)
@@ -226,10 +231,8 @@ def test_c1_a_new_rollout_waits_for_the_write_that_a_killed_console_left_on_its_
         wait_for(lambda place=place: place.counts()["foreman"]["writes"] >= 1)
         first.kill()
         first.communicate()
-        words = [*place.command("run", place.assignment, "--json", "--yes"), "--state-dir", str(place.directory / "other")]
-        second = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
+        second = started(of_another(place))
         try:
-            assert second.stdout is not None
             told = ""
             while "rollout_started" not in told and (told := second.stdout.readline()):
                 pass

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -19,6 +18,7 @@ import pytest
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
+from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 
@@ -39,7 +39,7 @@ def test_the_whole_exchange_of_a_move(lab: MakeLab, generation: str) -> None:
     assert counts["hosts"][broken] == {"wipes": 0, "resets": 0, "built": False, "armed": False}
     assert told["assignments"]["cloud02"] == {"provisioned": True, "validated": False}
     assert sum(schedule["built"] for schedule in told["schedules"].values()) == 15
-    assert told["logins"] == 1
+    assert told["logins"] == 1 or end["seconds"] > 5_000  # a token lives 100 minutes of own time: a real one, on a busy machine
     for name, statuses in told["progress"].items():
         assert not statuses or (generation == "2.2" and name in moved and statuses[-1] == "validation")
         assert bool(statuses) == (generation == "2.2" and name in moved)
@@ -108,9 +108,7 @@ def test_e5_quads_is_left_as_its_own_mover_leaves_it_also_when_one_host_fails(la
 
 def test_a_quads_that_dies_stops_nothing_and_is_told_by_a_resume(lab: MakeLab) -> None:
     world = lab(hosts=4, speed=60, quads="2.2")
-    process = subprocess.Popen(
-        world.command("run", "--from-quads", "--json", "--yes"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = Piped(world.command("run", "--from-quads", "--json", "--yes")[3:])
     wait_for(lambda: any(host["wipes"] for host in world.counts()["hosts"].values()))
     world.ask("quads", {"down": True})
     out, err = process.communicate(timeout=PATIENCE)
@@ -139,7 +137,7 @@ def test_the_lock_of_quads_own_mover(lab: MakeLab) -> None:
         assert refused.returncode == 3
         assert "the mover of QUADS is running" in refused.stderr
         assert f"process {os.getpid()} of" in refused.stderr
-    process = subprocess.Popen(world.command("run", "--from-quads", "--json", "--yes"), stdout=subprocess.PIPE, text=True)
+    process = Piped(world.command("run", "--from-quads", "--json", "--yes")[3:])
     wait_for(lambda: world.counts()["foreman"]["writes"])
     with (world.directory / "quads.lock").open() as wanted, pytest.raises(BlockingIOError):
         fcntl.flock(wanted, fcntl.LOCK_EX | fcntl.LOCK_NB)

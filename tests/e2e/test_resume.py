@@ -24,27 +24,19 @@ from quads_tui.runtime.resume import _assignment_from
 from tests.waiting import wait_for
 
 from .conftest import Lab, lines, whole_lines
+from .forks import Piped
 
 HOSTS = 5
 KILLED = -signal.SIGKILL
 
 
-def started(lab: Lab, *words: str | Path, limit: int = 0) -> subprocess.Popen[str]:
-    """`limit`: no file of that process grows beyond so many bytes, as on a full disk."""
-    return subprocess.Popen(
-        lab.command(*words),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
-    )
+def started(lab: Lab, *words: str | Path) -> Piped:
+    return Piped(lab.command(*words)[3:])
 
 
-def run_until(lab: Lab, wanted: Callable[[dict[str, Any]], bool], count: int = 1) -> subprocess.Popen[str]:
+def run_until(lab: Lab, wanted: Callable[[dict[str, Any]], bool], count: int = 1) -> Piped:
     """A console, at the moment when it has told `count` such events."""
     process = started(lab, "run", lab.assignment, "--json", "--yes")
-    assert process.stdout is not None
     for line in process.stdout:
         if wanted(json.loads(line)):
             count -= 1
@@ -57,7 +49,7 @@ def stage_is(stage: str, status: str) -> Callable[[dict[str, Any]], bool]:
     return lambda event: (event.get("stage"), event.get("status")) == (stage, status)
 
 
-def killed(process: subprocess.Popen[str]) -> None:
+def killed(process: Piped | subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
 
@@ -177,7 +169,14 @@ def test_watch_follows_a_running_rollout_to_its_end(lab: Callable[..., Lab]) -> 
 
 def test_a_full_disk_stops_before_the_act_and_resume_works_after(lab: Callable[..., Lab]) -> None:
     place = lab(hosts=HOSTS, speed=200)
-    process = started(place, "run", place.assignment, "--json", "--yes", limit=90_000)
+    process = subprocess.Popen(
+        place.command("run", place.assignment, "--json", "--yes"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000)),  # bytes of each file
+    )
     out, err = process.communicate()
     assert process.returncode == 4
     assert "can no longer be written" in err

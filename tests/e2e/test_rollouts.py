@@ -17,6 +17,7 @@ from quads_tui.rollout.events import RolloutEnded
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
+from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 
@@ -182,9 +183,7 @@ def test_the_plan_reads_and_writes_nothing(lab: MakeLab) -> None:
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_well(lab: MakeLab, sent: signal.Signals, status: int) -> None:
     world = lab(hosts=8, speed=60)
-    process = subprocess.Popen(
-        world.command("run", world.assignment, "--json", "--yes"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = Piped(world.command("run", world.assignment, "--json", "--yes")[3:])
     wait_for(lambda: world.counts()["foreman"]["writes"] >= 2)
     process.send_signal(sent)
     out, _ = process.communicate(timeout=PATIENCE)
@@ -200,9 +199,7 @@ def test_a_signal_ends_well(lab: MakeLab, sent: signal.Signals, status: int) -> 
 
 def test_a_second_rollout_on_the_same_foreman_is_refused_with_its_holder(lab: MakeLab) -> None:
     world = lab(hosts=6, speed=60)
-    process = subprocess.Popen(
-        world.command("run", world.assignment, "--json", "--yes"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    process = Piped(world.command("run", world.assignment, "--json", "--yes")[3:])
     wait_for(lambda: world.counts()["foreman"]["writes"] >= 1)
     second = world.run("run", world.assignment, "--json", "--yes")
     assert second.returncode == 3
@@ -230,7 +227,7 @@ def test_a_wide_lane_is_taken_back_loudly_at_the_first_conflict(lab: MakeLab) ->
 
 
 def test_chaos_over_all_families_ends_as_the_emulators_say(lab: MakeLab) -> None:
-    world = lab(hosts=48, speed=200, faults="chaos", seed=1)
+    world = lab(hosts=48, speed=100, faults="chaos", seed=1)  # an install has 54 real seconds, also on a busy machine
     ran = world.run("run", world.assignment, "--json", "--yes")
     failures = lines(ran.stdout)[-1]["failures"]
     faults = world.ask("faults")

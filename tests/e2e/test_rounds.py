@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import yaml
 
 from .conftest import Lab, lines
+from .forks import Piped
 
 
 def halves(world: Lab) -> tuple[Path, Path, list[str]]:
@@ -33,8 +33,7 @@ def test_two_assignments_are_one_rollout_also_when_it_is_killed_and_resumed(lab:
     assert world.run(*both, "--expect", "5").returncode == 3
     assert "clouds   2 in one rollout: cloud02 (5), cloud05 (3)" in world.run("plan", first, other).stdout
 
-    process = subprocess.Popen(world.command(*both), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
+    process = Piped(world.command(*both)[3:])
     begun = json.loads(process.stdout.readline())
     assert [(one["cloud"], one["kind"], one["hosts"]) for one in begun["clouds"]] == [
         ("cloud02", "build", 5),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ from quads_tui.runtime.rollout_input import RunRequest
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
+from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 
@@ -28,21 +28,19 @@ def soon(seconds: float) -> str:
     return (datetime.now().astimezone() + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
-def begun(lab: Lab, *words: str) -> subprocess.Popen[str]:
-    command = lab.command("run", *words, "--json", "--yes")
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def begun(lab: Lab, *words: str) -> Piped:
+    return Piped(lab.command("run", *words, "--json", "--yes")[3:])
 
 
-def waiting(lab: Lab, *words: str, seconds: float = 0.0) -> tuple[subprocess.Popen[str], str, float]:
+def waiting(lab: Lab, *words: str, seconds: float = 0.0) -> tuple[Piped, str, float]:
     """One that counts down; what it said up to there, and when it will start: in `seconds`, else when this machine has had four
     times what a plan takes here and now."""
     began = time.monotonic()
-    planned = subprocess.run(lab.command("plan", *words), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    planned = lab.run("plan", *words)
     assert planned.returncode == 0, planned.stderr
     seconds = seconds or 5.0 + 4 * (time.monotonic() - began)
     at = time.time() + seconds
     process = begun(lab, *words, "--at", soon(seconds))
-    assert process.stderr is not None
     said = ""
     while "starts in" not in said and (line := process.stderr.readline()):
         said += line

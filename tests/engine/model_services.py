@@ -88,7 +88,7 @@ class ModelForeman:
     async def in_build(self) -> frozenset[str]:
         self._read("search")
         machines = self._world.machines.items()
-        seen = ((name, machine) for name, machine in machines if machine.build and not machine.gone)
+        seen = [(name, machine) for name, machine in machines if machine.build and not machine.gone]  # of ten thousand
         return frozenset(name for name, machine in seen if machine.trouble("stale") is None)
 
     async def records(self, names: Collection[str]) -> dict[str, HostRecord]:

@@ -125,7 +125,7 @@ async def play(plan: list[Write], width: int, rollouts: int = 1) -> tuple[Server
 
 
 @given(plan=writes, width=st.integers(1, 3), rollouts=st.integers(1, 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_never_more_writes_at_the_server_than_the_lane_is_wide(plan: list[Write], width: int, rollouts: int) -> None:
     server, states = in_virtual_time(lambda: play(plan, width, rollouts))
     assert server.peak <= width

@@ -76,6 +76,17 @@ async def test_what_was_changed_a_moment_ago_is_read_again_since_its_time_may_no
     assert read == ["r1", "r1"]
 
 
+async def test_what_could_not_be_read_is_tried_again(tmp_path: Path, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rollouts" / "r1").mkdir(parents=True)
+    (tmp_path / "rollouts" / "r1" / "journal.db").write_text("no")
+    pass_time(monkeypatch, LATER)
+    kept = Catalogue(tmp_path)
+    for _ in range(2):
+        (rollout,) = kept.read()
+        assert rollout.unreadable
+    assert read == ["r1", "r1"]
+
+
 async def test_a_plan_is_read_when_somebody_asks_for_it(tmp_path: Path) -> None:
     store = await made(tmp_path, "r1", plan={"hosts": ["a"]}, learned={"x": 1})
     await store.close()

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quads_tui.journal import store as journal_store
 from quads_tui.journal.catalogue import NotFound, find, newest, stored_rollouts
 from quads_tui.journal.locks import JournalLock, LockHeld, holder
 from quads_tui.journal.reader import JournalReader, NoJournal
@@ -43,7 +44,7 @@ from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.moments import LONG_AGO, Moment
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 from quads_tui.rollout.stages import ActResult, HostStatus, Stage, StageStatus
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 EVENTS: list[Event] = [
     RolloutStarted(1.5, "r1", 2, False, "me@here", 60.0),
@@ -238,6 +239,30 @@ async def test_exchanges_go_along_with_what_is_written_next(tmp_path: Path) -> N
     store.exchange(Exchange(at=3.0, host="h2", method="GET", path="/", status=200, seconds=0.25, error=""))
     await store.close()
     assert len(JournalReader(store.path).exchanges("h2")) == 1
+
+
+async def test_what_nobody_waits_for_is_gathered_and_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_store, "_GATHER", 3600.0)
+    store = JournalStore(tmp_path / "journal.db")
+    for event in EVENTS[1:4]:
+        store.record(event)
+        await until(store._queue.empty)  # the thread has taken it, and waits for more
+        assert not list(JournalReader(store.path).events(since=3 * EVENTS.index(event) - 3))
+        await asyncio.wait_for(store.commit(event), PATIENCE)
+        store.record(event)
+        await asyncio.wait_for(store.flush(), PATIENCE)
+    store.record(EVENTS[4])
+    await until(store._queue.empty)
+    await asyncio.wait_for(store.close(), PATIENCE)
+    kept = [event for _, event in JournalReader(store.path).events()]
+    assert kept == [event for event in EVENTS[1:4] for _ in range(3)] + [EVENTS[4]]
+
+
+async def test_what_nobody_waits_for_is_on_disk_soon(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    store.record(EVENTS[1])
+    await until(lambda: bool(list(JournalReader(store.path).events())))
+    await store.close()
 
 
 async def test_who_waits_is_answered_though_a_listener_fails(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ poison = st.text(max_size=80) | st.sampled_from(("[/oops]", "日本語" * 30, "�
 
 
 @given(reason=poison, name=poison, width=st.integers(80, 220), kind=st.sampled_from(sorted(SYMBOLS)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: int, kind: str) -> None:
     plan = Plan((Goal("cloud02", Kind.BUILD, clean(name)),), (HostPlan(clean(name) or "h", clean(name), clean(name)),))
     model = Rollout("r", plan)

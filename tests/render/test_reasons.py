@@ -112,6 +112,14 @@ def test_what_stands_in_parentheses_goes_before_anything_is_cut() -> None:
     assert fitting((note, *ways), 31, "…") == "write in about 24 s: 3rd in…"
 
 
+def test_a_host_that_is_retried_says_when_and_why() -> None:
+    rollout = failed(Stage.POWER_ON, Cause.BUSY, "x", Safety.OFF)
+    (host,) = rollout.hosts.values()
+    host.status = HostStatus.WAITING
+    note = "retrying at 00:10: power is still Off, no On was accepted; the BMC answered: try again later"
+    assert fitting((note, *shorter_notes(host, note)), 53, "…") == "at 00:10: power is still Off, no On was accepted"
+
+
 def test_a_cause_that_every_reason_says_itself_has_no_words_before_it() -> None:
     assert reason_ways(Stage.FOREMAN_BUILD, Cause.FOREMAN, "Foreman 422: x") == ("Foreman 422: x",)
     assert reason_ways(Stage.INSTALL, Cause.UNREACHABLE, "timed out") == ("Foreman unreachable: timed out", "Foreman unreachable")

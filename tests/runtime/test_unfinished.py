@@ -66,3 +66,11 @@ async def test_of_a_journal_whose_events_cannot_be_read_every_host_counts_as_unf
     with closing(sqlite3.connect(tmp_path / "rollouts" / "joint" / "journal.db")) as journal, journal:
         journal.execute("update event set body = 'x'")
     assert found(find_unfinished(given(where, cloud02="a"), options)) == {"joint": {"cloud05": 1}}
+
+
+async def test_a_journal_whose_plan_cannot_be_read_is_left_as_it_is(tmp_path: Path) -> None:
+    where, options = site(tmp_path), Options(state_dir=tmp_path)
+    await stored(tmp_path, where, "odd", 2.0, cloud02="a")
+    with closing(sqlite3.connect(tmp_path / "rollouts" / "odd" / "journal.db")) as journal, journal:
+        journal.execute("update meta set value = 'x' where key = 'plan'")
+    assert found(find_unfinished(given(where, cloud02="a"), options)) == {}

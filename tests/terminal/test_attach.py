@@ -125,7 +125,7 @@ def test_keys_go_to_who_attached_and_a_lost_terminal_ends_the_screen_only(termin
 def test_sigterm_leaves_the_screen_and_says_how_to_go_on(terminals: Terminals, lab: Callable[..., Lab]) -> None:
     place = lab(hosts=4, speed=5)
     terminals.open("first", place.command("run", place.assignment, "--yes"))
-    terminals.shows("first", "OFF 1")
+    terminals.shows("first", "Power off 1")
     (rollout,) = (place.state / "rollouts").iterdir()
     os.kill(int((rollout / "lock").read_text().split()[1]), signal.SIGTERM)
     terminals.shows("first", "ENDED 143")

@@ -9,12 +9,12 @@ import pytest
 
 from tests import postgres
 from tests.e2e.conftest import Lab
-from tests.e2e.test_cluster import Cluster, check_counts, cluster, server
+from tests.e2e.test_cluster import Cluster, check_counts, cluster, port
 from tests.waiting import wait_for
 
 from .test_attach import Terminals, lab, terminals
 
-__all__ = ["cluster", "lab", "server", "terminals"]
+__all__ = ["cluster", "lab", "port", "terminals"]
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux"),
@@ -43,6 +43,7 @@ def test_consoles_watch_and_control_what_a_worker_carries_out(terminals: Termina
     terminals.shows("plain", f"Skip: {host}.example.com (worker ")
     wait_for(lambda: made.settled() and place.counts()["foreman"]["writes"] == 3)
     terminals.shows("watcher", f"{rollout} has ended")
+    terminals.shows("plain", f"quads-tui report {rollout} --cluster postgres")
     terminals.keys("watcher", "p")
     terminals.shows("watcher", "read-only: ")
 

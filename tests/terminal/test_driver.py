@@ -20,6 +20,7 @@ import textual.driver
 from textual.app import App
 from textual.drivers import _writer_thread, linux_driver
 from textual.screen import Screen
+from textual.widget import Widget
 
 from quads_tui.console import output as output_module
 from quads_tui.console.output import FRAMES, LINES, Output
@@ -347,14 +348,17 @@ def test_lines_beside_the_screen_need_no_textual() -> None:
     assert os.spawnv(os.P_WAIT, sys.executable, [sys.executable, "-c", code]) == 0
 
 
-# Of textual the driver uses and replaces private parts. When one of these differs, read what changed in it, compare with driver.py
-# (what is overridden, what super() does between), run this file, then take over the new value.
+# Of textual the driver, and the widgets of kept_lines.py, use and replace private parts. When one of these differs, read what
+# changed in it, compare with driver.py and kept_lines.py (what is overridden, what super() does between), run this file, then take
+# over the new value.
 READ = {
     linux_driver: "db42ae6006b8bece",
     _writer_thread: "ed61c91952acb841",
     textual.driver: "64c0b658c795c3a4",
     App._display: "4b78dff6669a455c",
     App._shutdown: "c264035bcb6202ee",
+    Widget._set_dirty: "9c280366b8986cc8",
+    Widget.render_lines: "1f2a11f3d51846d9",
     Screen._on_timer_update: "421401660de142c5",
 }
 

@@ -6,6 +6,7 @@ create table quads_tui.worker (
     id uuid primary key,  -- of one process
     name text not null,  -- user@machine and process id
     foreman text not null,  -- that its site writes to
+    locations text[] not null,  -- whose BMCs it reaches, beside those of rollouts that name none
     lease interval not null,  -- it is dead when it was not heard of for so long
     since timestamptz not null default clock_timestamp(),
     seen timestamptz not null default clock_timestamp(),
@@ -15,6 +16,7 @@ create table quads_tui.worker (
 create table quads_tui.rollout (
     id text primary key,
     foreman text not null,
+    location text not null,  -- only a worker of it reaches the BMCs; empty: any worker does
     who text not null,  -- user@machine that submitted it
     submitted timestamptz not null default clock_timestamp(),
     wanted boolean not null default true,  -- a worker is to carry it; false: it is settled, or waits for an operator
@@ -98,7 +100,9 @@ end $$;
 
 -- What a console may do
 
-create function quads_tui.submit(p_rollout text, p_foreman text, p_who text, p_keys text[], p_values text[], p_hosts text[])
+create function quads_tui.submit(
+    p_rollout text, p_foreman text, p_location text, p_who text, p_keys text[], p_values text[], p_hosts text[]
+)
 returns void
 language plpgsql security definer set search_path = quads_tui, pg_temp as $$
 declare
@@ -113,7 +117,7 @@ begin
     if found then
         raise exception 'hosts of this plan are in the rollout %, which is under way', v_other using errcode = 'QT006';
     end if;
-    insert into rollout (id, foreman, who) values (p_rollout, p_foreman, p_who);
+    insert into rollout (id, foreman, location, who) values (p_rollout, p_foreman, p_location, p_who);
     insert into rollout_host select distinct p_rollout, h from unnest(p_hosts) h;
     insert into fact select p_rollout, k, v from unnest(p_keys, p_values) u(k, v);
     perform pg_notify('quads_tui_rollout', p_rollout);
@@ -152,23 +156,23 @@ end $$;
 create function quads_tui.rollouts(p_rollout text default null)
 returns table (
     id text, foreman text, who text, submitted double precision, wanted boolean, worker text, heard double precision,
-    epoch bigint, last bigint, waiting bigint
+    epoch bigint, last bigint, waiting bigint, location text
 )
 language sql stable security definer set search_path = quads_tui, pg_temp as $$
     select r.id, r.foreman, r.who, extract(epoch from r.submitted)::double precision, r.wanted, coalesce(w.name, ''),
         extract(epoch from clock_timestamp() - w.seen)::double precision, r.epoch, r.last,
-        (select count(*) from command c where c.rollout = r.id and c.taken is null)
+        (select count(*) from command c where c.rollout = r.id and c.taken is null), r.location
     from rollout r left join worker w on w.id = r.worker
     where p_rollout is null or r.id = p_rollout
     order by r.submitted, r.id;
 $$;
 
--- Those that can carry a rollout of this Foreman now.
-create function quads_tui.workers(p_foreman text)
+-- Those that can carry a rollout of this Foreman and location now.
+create function quads_tui.workers(p_foreman text, p_location text)
 returns table (name text, heard double precision)
 language sql stable security definer set search_path = quads_tui, pg_temp as $$
     select w.name, extract(epoch from clock_timestamp() - w.seen)::double precision from worker w
-    where w.foreman = p_foreman and w.gone is null and w.seen + w.lease > clock_timestamp()
+    where w.foreman = p_foreman and (p_location = '' or p_location = any(w.locations)) and w.gone is null and w.seen + w.lease > clock_timestamp()
     order by w.since;
 $$;
 
@@ -210,13 +214,14 @@ $$;
 
 -- What a worker alone may do
 
-create function quads_tui.register(p_worker uuid, p_name text, p_foreman text, p_lease interval)
+create function quads_tui.register(p_worker uuid, p_name text, p_foreman text, p_locations text[], p_lease interval)
 returns void
 language plpgsql security definer set search_path = quads_tui, pg_temp as $$
 begin
     delete from worker w where w.gone < clock_timestamp() - interval '30 days'
         and not exists (select 1 from rollout r where r.worker = w.id);
-    insert into worker (id, name, foreman, lease) values (p_worker, p_name, p_foreman, p_lease) on conflict do nothing;
+    insert into worker (id, name, foreman, locations, lease) values (p_worker, p_name, p_foreman, p_locations, p_lease)
+        on conflict do nothing;
 end $$;
 
 -- The worker is alive. Raises QT003 where it was declared dead: it must not act any more.
@@ -257,6 +262,7 @@ begin
         where r.id = (
             select f.id from rollout f join worker w on w.id = p_worker
             where f.wanted and f.worker is null and f.foreman = w.foreman
+                and (f.location = '' or f.location = any(w.locations))
             order by f.submitted limit 1 for update of f skip locked
         ) returning r.id, r.epoch;
 end $$;

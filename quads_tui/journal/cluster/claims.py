@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -34,19 +35,21 @@ class Claim(NamedTuple):
 class WorkerRow:
     """This process as a worker. All calls raise DatabaseAway where the database does not answer."""
 
-    def __init__(self, dsn: Dsn, *, name: str, foreman: str, lease: float) -> None:
-        """`foreman`: key of the one that its site writes to. `lease`: real seconds unheard of after which it counts as dead."""
+    def __init__(self, dsn: Dsn, *, name: str, foreman: str, lease: float, locations: Sequence[str] = ()) -> None:
+        """`foreman`: key of the one that its site writes to. `lease`: real seconds unheard of after which it counts as dead.
+        `locations`: whose BMCs it reaches; rollouts without a location need none."""
         self.id = uuid.uuid4()
         self.name = name
         self.lease = lease
         self._foreman = foreman
+        self._locations = [*locations]
         self._claims = Link(dsn, CHANNELS)
         self._beats = Link(dsn)
 
     async def register(self) -> None:
         """May be repeated."""
-        call = "select quads_tui.register(%s, %s, %s, %s)"
-        await self._beats.call(call, self.id, self.name, self._foreman, timedelta(seconds=self.lease))
+        call = "select quads_tui.register(%s, %s, %s, %s, %s)"
+        await self._beats.call(call, self.id, self.name, self._foreman, self._locations, timedelta(seconds=self.lease))
 
     async def beat(self, seconds: float) -> None:
         """Be heard of, within real `seconds`. Raises DeclaredDead."""

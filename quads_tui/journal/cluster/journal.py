@@ -72,6 +72,8 @@ class ClusterJournal:
         self._broken = ""
         self._away = ""
         self._looking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None  # the next question whose the rollout is, not asked yet
+        self._one_question = asyncio.Lock()
         self._writer = asyncio.create_task(self._write())
 
     # Journal
@@ -109,17 +111,25 @@ class ClusterJournal:
             raise TakenOver(self._broken)
         if self._away:
             raise QueueAway(self._away)
-        try:
-            rows = await self._checks.call(_OWNED, self._claim.rollout, self._claim.epoch, seconds=_LAST_CHECK)
-        except Refused as refused:
-            self._break(f"the database ({self._where}) refuses the check before an action: {refused}")
-            raise TakenOver(self._broken) from None
-        except DatabaseAway as away:
-            self._is_away(str(away))
-            raise QueueAway(self._away) from None
-        if not rows[0][0]:
-            self._break(self._taken_over)
-            raise TakenOver(self._broken)
+        if self._asking is None:  # all who come before it is asked share a question
+            self._asking = asyncio.create_task(self._ask())
+            self._asking.add_done_callback(_seen)
+        await asyncio.shield(self._asking)
+
+    async def _ask(self) -> None:
+        async with self._one_question:
+            self._asking = None
+            try:
+                rows = await self._checks.call(_OWNED, self._claim.rollout, self._claim.epoch, seconds=_LAST_CHECK)
+            except Refused as refused:
+                self._break(f"the database ({self._where}) refuses the check before an action: {refused}")
+                raise TakenOver(self._broken) from None
+            except DatabaseAway as away:
+                self._is_away(str(away))
+                raise QueueAway(self._away or str(away)) from None
+            if not rows[0][0]:
+                self._break(self._taken_over)
+                raise TakenOver(self._broken)
 
     # Of the process that writes it
 
@@ -288,3 +298,9 @@ class ClusterJournal:
         if self._away:
             self._away = ""
             self._on_away("")
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Who waited for it may have left."""
+    if not task.cancelled():
+        task.exception()

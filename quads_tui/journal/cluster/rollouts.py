@@ -39,6 +39,7 @@ class ClusterRollout:
     epoch: int  # how often it was claimed
     last: int  # number of its last event
     waiting: int  # commands that no worker has taken yet
+    location: str = ""  # that its worker must reach; empty: any worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,17 @@ class ClusterRollouts:
     def __init__(self, dsn: Dsn) -> None:
         self._link = Link(dsn, CHANNELS)
 
-    async def submit(self, rollout: str, *, foreman: str, who: str, facts: Mapping[str, Any], hosts: Collection[str]) -> None:
-        """A worker of this Foreman is to carry it out. `facts`: as JournalStore.describe has them, the plan with them.
+    async def submit(
+        self, rollout: str, *, foreman: str, who: str, facts: Mapping[str, Any], hosts: Collection[str], location: str = ""
+    ) -> None:
+        """A worker of this Foreman and location is to carry it out. `facts`: as JournalStore.describe has them, with the plan.
 
         `hosts`: names and BMC addresses; Refused (IN_ANOTHER) where one is in a rollout that is under way. May be repeated where
         no answer came.
         """
         keys, values = [*facts], [json.dumps(value) for value in facts.values()]
-        call = "select quads_tui.submit(%s, %s, %s, %s, %s, %s)"
-        await self._link.call(call, rollout, foreman, who, keys, values, [*hosts])
+        call = "select quads_tui.submit(%s, %s, %s, %s, %s, %s, %s)"
+        await self._link.call(call, rollout, foreman, location, who, keys, values, [*hosts])
 
     async def order(self, rollout: str, who: str, command: Command) -> int:
         """Give the command to whoever carries the rollout; where it was settled, a worker takes it up again for that.
@@ -90,9 +93,10 @@ class ClusterRollouts:
         rows = await self._link.call("select * from quads_tui.rollouts(%s)", rollout)
         return _rollout(rows[0]) if rows else None
 
-    async def workers(self, foreman: str) -> list[str]:
-        """Names of those that live, and can carry a rollout of this Foreman; those that have lived longest first."""
-        return [clean(name, 200) for name, _ in await self._link.call("select * from quads_tui.workers(%s)", foreman)]
+    async def workers(self, foreman: str, location: str = "") -> list[str]:
+        """Names of those that live, and can carry a rollout of this Foreman and location; those that have lived longest first."""
+        rows = await self._link.call("select * from quads_tui.workers(%s, %s)", foreman, location)
+        return [clean(name, 200) for name, _ in rows]
 
     async def facts(self, rollout: str, *keys: str) -> dict[str, Any]:
         """Those of these keys; without keys all of them. Empty: there is no such rollout."""
@@ -150,7 +154,7 @@ def exchange_from(body: str) -> Exchange:
 
 
 def _rollout(row: tuple[Any, ...]) -> ClusterRollout:
-    rollout, foreman, who, submitted, wanted, worker, heard, epoch, last, waiting = row
+    rollout, foreman, who, submitted, wanted, worker, heard, epoch, last, waiting, location = row
     return ClusterRollout(
         id=clean(rollout, 200),
         foreman=clean(foreman, 300),
@@ -162,6 +166,7 @@ def _rollout(row: tuple[Any, ...]) -> ClusterRollout:
         epoch=epoch,
         last=last,
         waiting=waiting,
+        location=clean(location, 100),
     )
 
 

@@ -17,15 +17,21 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-@pytest.fixture
-def dsn(port: int) -> str:
-    """Of a database in which `cluster init` was run."""
+@pytest.fixture(scope="session")
+def template(port: int) -> str:
+    """The name of a database in which `cluster init` was run."""
     from quads_tui.journal.cluster.connection import Dsn
     from quads_tui.journal.cluster.schema import init
 
     made = postgres.new_database(port)
     asyncio.run(init(Dsn(made)))
-    return made
+    return made.rpartition("/")[2]
+
+
+@pytest.fixture
+def dsn(port: int, template: str) -> str:
+    """Of a database in which `cluster init` was run."""
+    return postgres.new_database(port, template)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from quads_tui.journal.cluster import journal
 from quads_tui.journal.cluster.claims import Claim, WorkerRow
 from quads_tui.journal.cluster.connection import Dsn
 from quads_tui.journal.cluster.journal import ClusterJournal
+from quads_tui.journal.cluster.link import Link
 from quads_tui.journal.cluster.rollouts import ClusterRollouts
 from quads_tui.rollout.events import Event, Notice
 from quads_tui.rollout.http_log import Exchange
@@ -109,6 +110,31 @@ async def test_under_an_old_epoch_nothing_is_written_and_nothing_may_act(
     await kept.journal.close()
     assert await texts(rollouts) == []
     assert len(kept.broken) == 1
+
+
+async def test_those_who_ask_together_share_a_question_and_who_asks_later_gets_a_later_answer(
+    rollouts: ClusterRollouts, dsn: str, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
+    call = Link.call
+
+    async def counted(self: Link, statement: str, *values: object, **options: Any) -> Any:
+        questions.append(statement)
+        return await call(self, statement, *values, **options)
+
+    monkeypatch.setattr(Link, "call", counted)
+    kept = Kept(dsn, await claimed(dsn))
+    questions.clear()
+    await asyncio.gather(*(kept.journal.owned() for _ in range(50)))
+    assert len(questions) == 1
+    first = asyncio.ensure_future(kept.journal.owned())
+    while len(questions) < 2:
+        await asyncio.sleep(0)
+    database.execute("update quads_tui.rollout set epoch = epoch + 1")
+    with pytest.raises(TakenOver):
+        await kept.journal.owned()  # not with the answer to the question that was on its way
+    await asyncio.gather(first, return_exceptions=True)
+    await kept.journal.close()
 
 
 async def test_while_the_database_is_away_a_commit_waits_and_an_act_may_not_go(

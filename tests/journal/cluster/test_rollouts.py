@@ -42,8 +42,8 @@ async def rollouts(dsn: str) -> AsyncIterator[ClusterRollouts]:
 async def worker(dsn: str) -> AsyncIterator[MakeWorker]:
     made: list[WorkerRow] = []
 
-    async def make(name: str = "ann@jump1", foreman: str = FOREMAN, lease: float = LONG) -> WorkerRow:
-        made.append(WorkerRow(Dsn(dsn), name=name, foreman=foreman, lease=lease))
+    async def make(name: str = "ann@jump1", locations: tuple[str, ...] = ()) -> WorkerRow:
+        made.append(WorkerRow(Dsn(dsn), name=name, foreman=FOREMAN, lease=LONG, locations=locations))
         await made[-1].register()
         return made[-1]
 
@@ -76,6 +76,18 @@ async def test_two_claims_never_both_win(rollouts: ClusterRollouts, worker: Make
     assert sorted(claim.rollout for claim in claims) == ["r1", "r2", "r3"]
     assert {claim.epoch for claim in claims} == {1}
     assert await rollouts.workers(FOREMAN) == ["w0", "w1", "w2", "w3"]
+
+
+async def test_a_location_binds_a_rollout_to_workers_that_reach_it(rollouts: ClusterRollouts, worker: MakeWorker) -> None:
+    await rollouts.submit("r2", foreman=FOREMAN, who="ann@jump1", facts={}, hosts=[], location="pod2")
+    plain, pod3 = await worker("plain"), await worker("pod3", locations=("pod3",))
+    claims = [await each.claim() for each in (pod3, plain, pod3, plain)]
+    assert [claim.rollout if claim else None for claim in claims] == ["r1", None, None, None]
+    assert await rollouts.workers(FOREMAN, "pod2") == []
+    pod2 = await worker("pod2", locations=("pod1", "pod2"))
+    assert await rollouts.workers(FOREMAN, "pod2") == ["pod2"]
+    assert await pod2.claim() == Claim("r2", 1)
+    assert [one.location for one in await rollouts.all()] == ["", "pod2"]
 
 
 async def test_a_dead_worker_has_a_heir_and_may_no_longer_write(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quads_tui.cli.cluster_watch import FollowedInCluster
-from quads_tui.rollout.events import HostChanged
+from quads_tui.rollout.events import HostArmed, HostChanged, HostNote, Identified
 from quads_tui.rollout.metrics import LaneState, lane_facts
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.runtime.journal_follower import Follower, follow
@@ -19,7 +20,7 @@ from quads_tui.runtime.options import Options, Usage
 from tests.postgres import Cable
 from tests.waiting import until
 
-from .conftest import HOSTS, ID, TestWorker
+from .conftest import FOREMAN, HOSTS, ID, PLAN, TestWorker
 
 pytest.importorskip("psycopg")
 
@@ -124,7 +125,7 @@ async def test_who_carries_it_and_what_an_operator_can_do(
 ) -> None:
     monkeypatch.setattr("quads_tui.cli.cluster_watch._HANDOVER", 0.0)
     follower, source = await followed(rollouts, tmp_path)
-    shown = FollowedInCluster(source, WHERE, "service=quads lab")
+    shown = FollowedInCluster(source, WHERE, "'service=quads lab'")
 
     async def words() -> str:
         await follower.step()
@@ -142,6 +143,26 @@ async def test_who_carries_it_and_what_an_operator_can_do(
     assert await words() == f"carried out by worker {worker.row.name} (watching {ID})"
     await worker.let_go()
     assert await words() == f"not running; resume it with: quads-tui resume {ID} --cluster 'service=quads lab'"
+
+
+async def test_what_another_machine_wrote_steers_no_terminal(rollouts: Any, worker: TestWorker, tmp_path: Path) -> None:
+    evil = "a01\x1b[2J\u202e.example.com"
+    plan = {**asdict(PLAN), "hosts": [{**asdict(PLAN.hosts[0]), "name": evil}]}
+    await rollouts.submit(
+        "evil", foreman=FOREMAN, who="eve@laptop", facts={"foreman": "https://f", "speed": 1.0, "plan": plan}, hosts=[]
+    )
+    await worker.claim()
+    await worker.let_go()
+    await worker.claim()
+    await worker.write(HostNote(1.0, evil, "\x1b]0;owned\x07"), Identified(2.0, evil, "x\x9b1m"), HostArmed(3.0, evil, True))
+    source = ClusterSource(rollouts, await standing(rollouts, await choose_in_cluster(rollouts, "evil", WHERE)))
+    stored = await stored_in_cluster(rollouts, source.standing.row, Options(state_dir=tmp_path))
+    follower = follow(stored, source=source)
+    shown: list[Any] = []
+    await follower.step(shown.append)
+    (host,) = follower.view.rollout.hosts.values()
+    assert host.armed  # plan and events name the same host still
+    assert all(text.isprintable() for text in (host.name, host.note, *(str(asdict(event)) for event in shown)))
 
 
 async def test_a_rollout_is_chosen_by_the_beginning_of_its_id(rollouts: Any) -> None:
