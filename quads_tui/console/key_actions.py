@@ -190,6 +190,7 @@ KEY_ACTIONS = (
         "REASON",
         Skip,
         "skipped by the operator",
+        label="skip host",
         consequence=leaving(
             "skip",
             "u returns",
@@ -356,7 +357,7 @@ KEY_ACTIONS = (
         "q",
         "leave the screen: the rollout continues and prints its progress",
         footer=9,
-        label="leave, no stop",
+        label="leave; runs on",
     ),
     KeyAction(
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9

@@ -200,5 +200,6 @@ def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retry
         line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)
         line.append(f"{word} ", "" if many else QUIET).append(f"{many:,}", STRONG if many else QUIET)
     if counts[HostStatus.WAITING] and retrying:
-        line.append(f"{gap}({counts[HostStatus.WAITING]} retrying)", QUIET)
+        others = "other" if counts[HostStatus.WAITING] == 1 else "others"
+        line.append(f"{gap}({counts[HostStatus.WAITING]} {others} retrying)", QUIET)
     return line

@@ -21,8 +21,9 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
     if host.status in (HostStatus.QUEUED, HostStatus.RUNNING):
         return (_ASIDE.sub("", note),)
     if host.status is HostStatus.WAITING:  # STATE says that it is retried
-        due = note.removeprefix("retrying ")
-        return due, due.partition("; ")[0]
+        due = note.removeprefix("retrying ").removeprefix("retry ")
+        first = due.partition("; ")[0]
+        return due, first, first.partition(": ")[2] or first
     if host.cause is None or note != host.full_reason:  # it tells of something else as well
         return ()
     left = "" if host.given_back or host.not_disarmed or host.repaired else host.safety.short

@@ -152,7 +152,10 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
 def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
     if (outage := rollout.outage_of(host.name)) is not None:
         return f"waiting: {outage_words(outage, now, rollout.time)}"
-    return host.reason if host.until is None else f"retrying at {rollout.time.clock(host.until, now)}: {host.reason}"
+    if host.until is None:
+        return host.reason
+    due = "retrying at" if host.until > now else "retry due since"
+    return f"{due} {rollout.time.clock(host.until, now)}: {host.reason}"
 
 
 def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> str:

@@ -47,9 +47,11 @@ class Surveyed:
     at: float  # own time
 
     def serves(self, macs: Collection[str], whole: bool, now: float) -> bool:
-        """Whether its list of systems and NICs need not be read again, if UUID and serial number are what they were."""
-        facts = self.identity
-        told = bool(facts.uuid and facts.serial and set(macs) & set(facts.macs))
+        """Whether the lists of systems and NICs need not be read again, if UUID and serial number (or none) are the same now.
+
+        The UUID is what a machine is recognised by at another address, too (same_after_move).
+        """
+        told = bool(self.identity.uuid and set(macs) & set(self.identity.macs))
         return told and (self.whole or not whole) and now - self.at <= _SURVEY_HOLDS
 
 

@@ -26,8 +26,12 @@ from .quirks import BUTTON, RESET_INSTEAD, Meaning, reset_types
 from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .system import Machine
 
-_STEPS = (4.0, 5.0, 6.0, 8.0)  # between looks: few machines are off within 4 s, or on; a look is late by half a step
-_LOOKS = tuple(accumulate(_STEPS))  # when these are, after a Reset
+# Between looks: few machines are off within 4 s, and a look is late by half a step. A machine that is on boots by itself: nobody
+# waits for that look.
+_STEPS = {
+    OFF: (4.0, 5.0, 6.0, 8.0),
+    ON: (8.0, 10.0, 12.0),
+}
 _LATEST_FIRST = 30.0  # a first look after that would be late where machines differ
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word after a reset is often the old one
 _AMBIGUOUS = 15.0  # how long to look after a Reset whose answer was lost
@@ -59,7 +63,7 @@ class PowerChange:
         self._seen = ("", 0.0)  # the power of the last look, and since when (own time) each look has shown it
         self._odd_since: float | None = None  # own time since when it shows neither On nor Off
         self._accepted_at = 0.0  # own time of the last one
-        self._first_look = 0.0  # own seconds after the Reset that was accepted now; 0: as _STEPS says
+        self._first_look = 0.0  # own seconds after the Reset that was accepted now; 0: as _STEPS has it
         self._lost = 0
         self._refused = 0
         self._may_send_at = self._clock.now()  # own time
@@ -67,7 +71,7 @@ class PowerChange:
 
     async def run(self) -> str:
         """The note for the stage: empty when a Reset of ours did it. Raises StageFailure and what SideEffects.intend raises."""
-        step = 0
+        step, steps = 0, _STEPS[self._target]
         while True:
             system = await self._machine.look(self._deadline)
             if system.power != self._seen[0]:
@@ -85,10 +89,10 @@ class PowerChange:
             if self._should_send(system) and await self._reset(system):
                 step = 0
             first, self._first_look = self._first_look, 0.0
-            if first > _STEPS[0]:
-                pause, step = first, bisect_right(_LOOKS, first)
+            if first > steps[0]:
+                pause, step = first, bisect_right(tuple(accumulate(steps)), first)
             else:
-                pause, step = _STEPS[min(step, len(_STEPS) - 1)], step + 1
+                pause, step = steps[min(step, len(steps) - 1)], step + 1
             await self._pause(pause, system)
 
     async def _again(self) -> bool:
@@ -114,8 +118,10 @@ class PowerChange:
             state = system.power or "unknown"
             last = f"; the BMC answered: {self._last}" if self._last else ""
             sent = ", ".join(count(times, f"{kind} command") for kind, times in self._accepted.items())
-            tried = f" after {sent}" if sent else f", no {self._wanted} was accepted"
+            tried = f" after {sent}" if sent else f", {self._wanted} not accepted"
             raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {state}{tried}{last}")
+        if now < self._may_send_at:
+            seconds = min(seconds, self._may_send_at - now)
         if self._odd_since is not None and now < self._odd_since + _STUCK:
             seconds = min(seconds, self._odd_since + _STUCK - now)
         await self._clock.sleep(min(seconds, max(self._deadline - now, 0.01)))

@@ -99,13 +99,11 @@ class Machine:
 
     async def _as_surveyed(self, wanted: Collection[str], deadline: float, whole: bool) -> Identity | None:
         """By one read, where the survey of this process found one machine alone here, and it tells the same facts now."""
-        if self.connection.learned.surveyed is None:
-            return None
-        await self._root(deadline)  # it may be another BMC by now
-        learned, clock = self.connection.learned, self.connection.clock
+        learned = self.connection.learned
         before, learned.surveyed = learned.surveyed, None
-        if before is None or not before.serves(wanted, whole, clock.now()):
+        if before is None or not before.serves(wanted, whole, self.connection.clock.now()):
             return None
+        await self._root(deadline)
         try:
             system = await self._system(before.path, deadline)
         except Missing:

@@ -132,7 +132,6 @@ async def test_a_machine_that_tells_other_facts_is_read_whole(process: Process, 
 
 LACKS: dict[str, Callable[[FakeBmc], Any]] = {
     "UUID": lambda bmc: bmc.system.update(UUID=None),
-    "serial number": lambda bmc: bmc.system.update(SerialNumber="To be filled by O.E.M."),
     "MAC": lambda bmc: bmc.documents.update({NICS: {"Members": [{"MACAddress": OTHER_MAC}]}}),
     "only system": lambda bmc: (
         bmc.documents.update({OTHER: {"@odata.id": OTHER, "SystemType": "OS"}}),
@@ -147,6 +146,20 @@ async def test_a_machine_that_is_not_certain_to_be_known_again_is_read_whole(pro
     await process.identified(MAC, survey=True)
     await process.identified(MAC)
     assert process.read_again
+
+
+async def test_a_machine_that_never_tells_a_serial_number_is_known_by_its_uuid(process: Process) -> None:
+    process.bmc.system.update(SerialNumber="To be filled by O.E.M.")
+    surveyed = await process.identified(MAC, survey=True)
+    assert await process.identified(MAC) == surveyed
+    assert not process.read_again
+
+
+async def test_nothing_more_is_asked_where_the_survey_does_not_serve(process: Process) -> None:
+    process.bmc.system.update(UUID=None)
+    await process.identified(MAC, survey=True)
+    await process.identified(MAC)
+    assert process.bmc.log.count("GET /redfish/v1/") == 1
 
 
 async def test_all_nics_are_read_where_the_survey_stopped_at_the_first(process: Process) -> None:

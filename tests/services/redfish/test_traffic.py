@@ -99,7 +99,7 @@ async def test_a_host_costs_its_bmc_two_connections(way: Way) -> None:
     await way.roll_out()
     counts = way.counts()
     assert (counts["connections"], counts["sessions_created"]) == (2, 2)
-    assert counts["requests"] <= 34
+    assert counts["requests"] <= 32
 
 
 @pytest.mark.parametrize("way", ["DL360", "DL320"], indirect=True)
