@@ -24,7 +24,7 @@ def ran(*words: str, **environment: str) -> str:
 
 
 def test_the_operator_is_called_for_each_new_thing_and_in_order(lab: MakeLab) -> None:
-    world = lab(hosts=30, speed=300, faults="realistic")
+    world = lab(hosts=20, speed=300, faults="realistic")
     told = world.directory / "told"
     script = world.directory / "page-me"
     script.write_text(f'#!/bin/sh\necho "$QUADS_TUI_EVENT $QUADS_TUI_CLOUD $QUADS_TUI_HOSTS $QUADS_TUI_TEXT" >> {told}\n')
@@ -33,7 +33,7 @@ def test_the_operator_is_called_for_each_new_thing_and_in_order(lab: MakeLab) ->
     result = world.run("run", world.assignment, "--json", "--yes", site=site)
     assert result.returncode == 1, result.stderr
     events = [line.split() for line in told.read_text().splitlines()]
-    assert {tuple(words[1:3]) for words in events} == {("cloud02", "30")}
+    assert {tuple(words[1:3]) for words in events} == {("cloud02", "20")}
     kinds = [words[0] for words in events]
     assert kinds[-1] == "finished"
     assert set(kinds[:-1]) == {"failure_group"}

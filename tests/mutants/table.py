@@ -19,6 +19,7 @@ FIRST = "tests/engine/test_first_write.py"
 REFUSALS = "tests/rollout/test_refusals.py"
 RESUME = "tests/engine/test_resume.py"
 IDENTITY = "tests/engine/test_identity.py"
+UNVERIFIED = "tests/engine/test_unverified.py"
 IDENTITIES = "tests/rollout/test_identity.py"
 WAYS_OUT = "tests/engine/test_ways_out.py"
 RESUMED = "tests/engine/test_resumed.py"
@@ -387,11 +388,11 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A1 compared with before", "engine/machine.py", "if why := now.differs(known):", 'if why := "":', IDENTITY),
     _row("A1 asked elsewhere", "engine/machine.py", "if not same and not self._let(now):", "if False:", IDENTITY),
     _row("A1 journalled", "engine/memory.py", "asdict(self.identity) if self.identity else None", "None", IDENTITY),
-    _row("A2 not verified", "engine/machine.py", "if unverified and not self._accepted(machine):", "if False:", IDENTITY),
-    _row("A2 accepted by a human", "engine/commands.py", "if accepts and memory.asked is not None and", "if memory.asked is not None and", IDENTITY),
+    _row("A2 not verified", "engine/machine.py", "if unverified and not self._accepted(machine):", "if False:", UNVERIFIED),
+    _row("A2 accepted by a human", "engine/commands.py", "if accepts and memory.asked is not None and", "if memory.asked is not None and", UNVERIFIED),
     _row("A2 accepted while asked", "engine/flow.py", "asked=out.machine if isinstance(out, Asked) else None", "asked=self._memory.asked", IDENTITY),
-    _row("A2 one machine", "engine/machine.py", "if other := ports.machines.claim(ports.rollout, host, machine):", 'if other := "":', IDENTITY),
-    _row("A2 one machine, after a resume", "engine/resumption.py", "if memory.identity is not None:", "if False:", IDENTITY),
+    _row("A2 one machine", "engine/machine.py", "if other := ports.machines.claim(ports.rollout, host, machine):", 'if other := "":', UNVERIFIED),
+    _row("A2 one machine, after a resume", "engine/resumption.py", "if memory.identity is not None:", "if False:", UNVERIFIED),
     _row("A2 chassis serial", "rollout/identity.py", "if agreeing not in ((), (\"serial number\",)) and", "if agreeing != () and", IDENTITIES),
     _row("A3 protected machine", "engine/machine.py", "machine.agreeing(theirs) or now.agreeing(theirs):", "False:", IDENTITY),
     _row("A3 all MACs", "engine/machine.py", "self._wanted(), deadline, whole)", "self._wanted(), deadline)", IDENTITY),
