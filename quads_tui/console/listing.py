@@ -63,8 +63,10 @@ class Listing:
             return
         self._asked = self._filter.asked
         hosts = yield from self._hosts()
+        yield False
         if self._rows_may_move:
             self._show(hosts)
+            yield False
 
     def _show(self, hosts: list[HostState]) -> None:
         self._table.show(hosts, sort=self._filter.sort, empty=self._filter.empty)

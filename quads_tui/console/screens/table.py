@@ -138,8 +138,8 @@ class TableScreen(View):
             above = len(self._end_lines(width, height)) or _graph_rows(width, height)
             drawer = self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above)
         below = [] if wide else self._failures(width, height)
-        upper = (yield from self._graph_lines(width, height)) if graphs else None
         yield False  # all of these figures are of one moment
+        upper = (yield from self._graph_lines(width, height)) if graphs else None
         self.put("header", head)
         self.put("progress", [*progress, *clouds])
         self.draw_footer()
