@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -89,7 +89,7 @@ def reached(moment: Moment, rollout: Rollout) -> bool:
     return bool(rollout.counts[HostStatus.DONE] >= moment.value * len(rollout.hosts))
 
 
-async def photograph(running: RunningRollout, options: Options) -> None:
+async def photograph(running: RunningRollout, options: Options, resources: ProcessResources) -> None:
     """At each moment the screens that belong to it."""
     for moment in Moment:
         while not reached(moment, running.rollout):
@@ -98,12 +98,12 @@ async def photograph(running: RunningRollout, options: Options) -> None:
             if picture.when is moment:
                 await _taken(Console(running.view, running.executor), name, picture)
         if moment is Moment.MIDDLE:
-            await _start_screens(options)
+            await _start_screens(options, resources)
 
 
-async def _start_screens(options: Options) -> None:
+async def _start_screens(options: Options, resources: ProcessResources) -> None:
     """What `quads-tui` without a command shows of the rollouts of this directory: this one runs."""
-    controller = StartController(options)
+    controller = StartController(options, resources)
     refreshing = asyncio.create_task(controller.index.refresh())
     while not controller.is_read:
         await asyncio.sleep(0.1)
@@ -151,10 +151,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="quads-tui-") as state:
         options = Options(state_dir=Path(state), yes=True)
         earlier(options.state)
+        resources = ProcessResources()
+
+        def front_end(running: RunningRollout) -> Coroutine[Any, Any, None]:
+            return photograph(running, options, resources)
+
         with rehearsal_emulators(options, hosts=700, seed=1, speed=30.0, faults="realistic", notify=print) as given:
-            asyncio.run(
-                roll_out(given, options, ProcessResources(), TerminalOperator(), lambda running: photograph(running, options))
-            )
+            asyncio.run(roll_out(given, options, resources, TerminalOperator(), front_end))
 
 
 if __name__ == "__main__":

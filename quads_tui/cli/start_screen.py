@@ -56,9 +56,9 @@ def run_start_screen(options: Options) -> int:
 class StartController:
     """Implements console.start_screen.RolloutActions."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, resources: ProcessResources | None = None) -> None:
         self._options = options
-        self._resources = ProcessResources()
+        self._resources = resources or ProcessResources()
         self.index = RolloutIndex(options.state, self._resources)
         self._files = AssignmentFiles(options.state)
         self._tasks: set[asyncio.Task[None]] = set()

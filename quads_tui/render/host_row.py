@@ -107,7 +107,7 @@ class Columns:
                 case Column.TRY:
                     title = "TRIES"
                 case Column.FOR:
-                    title = f"{'LAST CHANGE':>11}"
+                    title = f"{'CHANGED':>11}"
                 case Column.NOTE:
                     title = "  NOTE"
                 case _:
