@@ -155,6 +155,7 @@ def test_a_killed_runner_is_told_and_the_one_that_resumes_is_followed(terminals:
         terminals.shows("watcher", f"run by process {again.pid}")
         terminals.hides("second", "NOT RUNNING")
         terminals.hides("watcher", "NOT RUNNING")
+        terminals.shows("second", "you have control")  # a key before that is answered with who has it
         terminals.keys("second", "p")
         terminals.shows("second", "Pause new hosts?")
         terminals.answer("second", "y")
