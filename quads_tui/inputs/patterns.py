@@ -1,4 +1,4 @@
-"""Patterns that an operator writes: of host names, and of the rack in a host name."""
+"""Patterns that an operator writes: of host names, of the rack in a host name, and of where hosts are."""
 
 from __future__ import annotations
 
@@ -95,6 +95,35 @@ class RackExpression(Reader):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "regex", "minLength": 1, "maxLength": 255}
+
+
+@dataclass(frozen=True, slots=True)
+class Locations(Reader):
+    """Where the BMCs of hosts are whose name fits a regular expression."""
+
+    expected: str = "a mapping of patterns such as ^pod2- to names of locations"
+
+    @property
+    def kind(self) -> str:
+        return "mapping of patterns to names"
+
+    def read(self, section: Section, key: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+        node = section.node.entries[key].value
+        if node.kind != "map":
+            section.wrong(node, section.name(key), self.expected)
+        found = []
+        for text, entry in node.entries.items():
+            path = f"{section.name(key)}.{text}"
+            pattern, why = bounded_expression(text, "a regular expression such as ^pod2-")
+            location = section.text_of(entry.value, path, "the name of a location, such as pod2", most=100)
+            if pattern is None:
+                section.report.add(entry.line, path, why)
+            elif location is not None:
+                found.append((pattern, location))
+        return tuple(found)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": {"type": "string", "minLength": 1, "maxLength": 100}}
 
 
 def bounded_expression(text: str, expected: str) -> tuple[re.Pattern[str] | None, str]:

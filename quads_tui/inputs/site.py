@@ -101,6 +101,7 @@ class Site:
     quads: QuadsSite | None = None
     ipmi: IpmiSite | None = None
     racks: re.Pattern[str] | None = None
+    locations: tuple[tuple[re.Pattern[str], str], ...] = ()
     spare_pool: str = "cloud01"
     protected_hosts: frozenset[str] = frozenset()
     hooks: tuple[Hook, ...] = ()
@@ -120,6 +121,10 @@ class Site:
         """The rack in its name; a host that tells none is a rack of its own."""
         found = self.racks.search(host[:LOOKED_AT]) if self.racks is not None else None
         return (found[1] or host) if found else host
+
+    def location(self, host: str) -> str:
+        """Of its BMC network, by its name; empty: no pattern fits."""
+        return next((where for pattern, where in self.locations if pattern.search(host[:LOOKED_AT])), "")
 
 
 def find_site(option: Path | None, environ: Mapping[str, str]) -> Path:

@@ -17,7 +17,7 @@ from .ipmi import IPMI
 from .limits import LIMITS
 from .metrics import METRICS
 from .on_event import ON_EVENT
-from .patterns import Patterns, RackExpression, Unchecked
+from .patterns import Locations, Patterns, RackExpression, Unchecked
 from .readers import Address, FilePath, HostNames, Mapping, Number, Text, TimeZone
 from .row_commands import COMMANDS
 from .section import Section
@@ -320,6 +320,14 @@ SITE = Table(
             RackExpression(),
             "Regular expression that finds the rack in a host name (first group); a host without a match is a rack of its own",
             sample=r'"^([a-z]\\d+)-"',
+        ),
+        Key(
+            "locations",
+            Locations(),
+            "Regular expressions of host names, each with the location of the BMC network of these hosts; the first that fits "
+            "counts, and `location` of a host in its assignment before all ([how](cluster.md#locations))",
+            sample='{"^pod2-": pod2}',
+            optional=True,
         ),
         Key(
             "spare_pool",

@@ -154,8 +154,9 @@ def _workers_words(workers: list[str], foreman: str, location: str) -> str:
 
 
 def location_of(given: RolloutInput) -> str:
-    """The one location of its hosts; empty: they name none. Raises Refused: one worker reaches all BMCs of a rollout."""
-    found = Counter(host.location for assignment in given.assignments for host in assignment.hosts)
+    """The one location of its hosts; empty: they have none. Raises Refused: one worker reaches all BMCs of a rollout."""
+    hosts = (host for assignment in given.assignments for host in assignment.hosts)
+    found = Counter(host.location or given.site.location(host.name) for host in hosts)
     if len(found) > 1:
         named = ", ".join(f"{count(number, 'host')} {f'at {name}' if name else 'without one'}" for name, number in found.items())
         raise Refused([f"the hosts have several locations ({named}): submit one rollout for each location"])
