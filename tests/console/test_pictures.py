@@ -54,6 +54,7 @@ def test_the_script_starts_a_rehearsal_as_that_can_be_called(make: ModuleType, m
     asked: list[Any] = []
     monkeypatch.setattr(make, "rehearsal_emulators", emulators)
     monkeypatch.setattr(make, "roll_out", launched)
+    monkeypatch.setattr(make, "earlier", create_autospec(make.earlier))
     monkeypatch.setattr(make, "asyncio", SimpleNamespace(run=asked.append))
     make.main()
     (options,), named = emulators.call_args
