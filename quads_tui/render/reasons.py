@@ -19,7 +19,9 @@ _ASIDE = re.compile(r" \([^()]*\)")
 def shorter_notes(host: HostState, note: str) -> Sequence[str]:
     """What a note that is too long may be replaced by, the fullest first."""
     if host.status in (HostStatus.QUEUED, HostStatus.RUNNING):
-        return (_ASIDE.sub("", note),)
+        plain = _ASIDE.sub("", note)
+        brief = plain.partition("; ")[0].replace("waiting for its BMC to report", "until BMC reports")
+        return (plain,) if brief == plain else (plain, brief)
     if host.status is HostStatus.WAITING:  # STATE says that it is retried
         due = note.removeprefix("retrying ").removeprefix("retry ")
         first = due.partition("; ")[0]

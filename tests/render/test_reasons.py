@@ -110,6 +110,10 @@ def test_what_stands_in_parentheses_goes_before_anything_is_cut() -> None:
     assert ways == ("write in about 24 s: 3rd in the Foreman write queue",)
     assert fitting((note, *ways), 60, "…") == ways[0]
     assert fitting((note, *ways), 31, "…") == "write in about 24 s: 3rd in…"
+    waiting = "waiting for its BMC to report Off"
+    assert fitting((waiting, *shorter_notes(host, waiting)), 23, "…") == "until BMC reports Off"
+    install = "installing; no usual time is known yet"
+    assert fitting((install, *shorter_notes(host, install)), 23, "…") == "installing"
 
 
 def test_a_host_that_is_retried_says_when_and_why() -> None:
