@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from quads_tui.emulators.lab import generated
+from tests import postgres
 from tests.waiting import PATIENCE, wait_for
 
 from .forks import Forked
@@ -130,3 +131,12 @@ def lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
 
         yield make
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture
+def server() -> Iterator[postgres.PostgresServer]:
+    """PostgreSQL of one test alone, which may stop it."""
+    made = postgres.PostgresServer()
+    made.start()
+    yield made
+    made.remove()

@@ -22,14 +22,6 @@ MakeLab = Callable[..., Lab]
 pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
 
 
-@pytest.fixture
-def server() -> Iterator[postgres.PostgresServer]:
-    made = postgres.PostgresServer()
-    made.start()
-    yield made
-    made.remove()
-
-
 class Cluster:
     """A lab, a database with the schema, and the workers that were started."""
 

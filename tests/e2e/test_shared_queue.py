@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,6 @@ from .forks import Forked
 
 MakeLab = Callable[..., Lab]
 pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
-
-
-@pytest.fixture
-def server() -> Iterator[postgres.PostgresServer]:
-    made = postgres.PostgresServer()
-    made.start()
-    yield made
-    made.remove()
 
 
 class Console:

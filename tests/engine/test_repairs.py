@@ -79,6 +79,17 @@ def share_a_bmc(lab: Lab, first: str, second: str) -> None:
         lab.replan([replace(plan, identity=network.told(at, path))])
 
 
+async def two_behind_one_bmc() -> tuple[Lab, tuple[str, ...]]:
+    """Both have failed at power on."""
+    hosts = tuple(names(2))
+    lab = lab_of(hosts)
+    share_a_bmc(lab, *hosts)
+    for name in hosts:
+        lab.machine(name).troubles = [("on", NEVER_ON)]
+    await lab.run()
+    return lab, hosts
+
+
 # Power cycle
 
 
@@ -361,12 +372,7 @@ async def test_a_foreman_that_refuses_our_login_ends_the_repair_and_the_rollout(
 
 
 async def test_a_bmc_that_two_hosts_share_is_restarted_once_for_both() -> None:
-    hosts = names(2)
-    lab = lab_of(hosts)
-    share_a_bmc(lab, *hosts)
-    for name in hosts:
-        lab.machine(name).troubles = [("on", NEVER_ON)]
-    await lab.run()
+    lab, hosts = await two_behind_one_bmc()
     await ordered(lab, RestartBmc(tuple(hosts)))
     assert [lab.machine(name).restarts for name in hosts] == [1, 1]
     assert len(intents(lab, BMC_RESET)) == 1
@@ -401,12 +407,7 @@ async def test_it_is_refused_where_the_bmc_is_that_of_a_protected_host() -> None
 
 
 async def test_a_neighbour_that_is_retried_meanwhile_waits_until_the_bmc_answers_again() -> None:
-    hosts = names(2)
-    lab = lab_of(hosts)
-    share_a_bmc(lab, *hosts)
-    for name in hosts:
-        lab.machine(name).troubles = [("on", NEVER_ON)]
-    await lab.run()
+    lab, hosts = await two_behind_one_bmc()
     lab.executor.submit(RestartBmc(hosts[:1]))
     while not lab.machine(hosts[0]).restarts:
         await asyncio.sleep(1)

@@ -19,7 +19,7 @@ from quads_tui.rollout.repair_rules import Neighbours
 
 from .model import Lab
 from .test_flow import names
-from .test_repairs import NEVER_ON, failed_at_power_on, failed_to_install, lab_of, repairs, share_a_bmc
+from .test_repairs import failed_at_power_on, failed_to_install, lab_of, repairs, two_behind_one_bmc
 from .test_ways_out import ordered
 from .timeline import NAME, audit
 
@@ -27,12 +27,7 @@ pytestmark = pytest.mark.looptime
 
 
 async def test_the_bmc_of_a_neighbour_is_asked_after_a_restart() -> None:
-    hosts = names(2)
-    lab = lab_of(hosts)
-    share_a_bmc(lab, *hosts)
-    for name in hosts:
-        lab.machine(name).troubles = [("on", NEVER_ON)]
-    await lab.run()
+    lab, hosts = await two_behind_one_bmc()
     await ordered(lab, RestartBmc((hosts[0],)))
     lab.executor.submit(AskBmc(tuple(hosts)))
     await asyncio.sleep(5)
@@ -145,12 +140,7 @@ async def test_a_row_command_is_recorded_once_for_a_host() -> None:
 
 async def test_no_bmc_is_restarted_while_a_neighbour_is_disarmed() -> None:
     """The restart waits for an answer to an operator; the disarm that was ordered meanwhile is at the BMC then."""
-    hosts = names(2)
-    lab = lab_of(hosts)
-    share_a_bmc(lab, *hosts)
-    for name in hosts:
-        lab.machine(name).troubles = [("on", NEVER_ON)]
-    await lab.run()
+    lab, hosts = await two_behind_one_bmc()
     for command in (AskBmc((hosts[0],)), RestartBmc((hosts[0],)), Disarm((hosts[1],))):
         lab.executor.submit(command)
     await ordered(lab)
