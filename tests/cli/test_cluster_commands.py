@@ -47,6 +47,7 @@ def test_a_password_on_the_command_line_is_refused(site: str) -> None:
     ("words", "said"),
     [
         (["run", "a.yaml", "--cluster", NOBODY, "--at", "schedule"], "--at cannot be combined with --cluster"),
+        (["run", "a.yaml", "--location", "pod2"], "--location needs --cluster"),
         (["resume", "--cluster", NOBODY], "--cluster needs the ROLLOUT"),
         (["resume", "r1", "--cluster", NOBODY, "--until", "none"], "cannot be combined with --until"),
         (["worker"], "Missing option '--cluster'"),
