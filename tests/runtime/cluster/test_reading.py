@@ -209,6 +209,20 @@ async def test_the_commands_read_the_same(
     assert "2 of 3 done" in plain.stdout
 
 
+async def test_a_shell_completes_rollouts_of_the_cluster_that_is_typed_before(rollouts: Any, dsn: str) -> None:
+    from click.shell_completion import ShellComplete
+
+    from quads_tui.cli.main import cli
+
+    def completed(*words: str) -> list[str]:
+        return [found.value for found in ShellComplete(cli, {}, "quads-tui", "X").get_completions([*words], ID[:6])]
+
+    for command in ("watch", "attach", "report"):
+        assert await asyncio.to_thread(completed, command, "--cluster", dsn) == [ID]
+    nobody = "postgresql://quads@127.0.0.1:1/quads"
+    assert await asyncio.to_thread(completed, "watch", "--cluster", nobody) == []
+
+
 async def test_hosts_have_their_results_in_rollouts_of_the_cluster(
     rollouts: Any, worker: TestWorker, dsn: str, database: Any, run: Callable[..., Any]
 ) -> None:
