@@ -143,14 +143,16 @@ class PostgresPlace:
 
     async def _renew(self, grant: _Grant) -> None:
         """Only for as long as one write may take: a process that hangs in the middle of it does not keep the place for ever."""
-        every = min(grant.write_deadline.total_seconds() / _RENEWALS, _HEARD)
-        while time.monotonic() + every < grant.until:
-            await asyncio.sleep(every)
+        pause = every = min(grant.write_deadline.total_seconds() / _RENEWALS, _HEARD)
+        while time.monotonic() + pause < grant.until:
+            await asyncio.sleep(pause)
             try:
                 rows = await self._call("select quads_tui.renew(%s, %s, %s)", _named(grant))
             except (DatabaseAway, psycopg.Error) as error:
                 self._is_away(error)
+                pause = min(every, _AGAIN)  # after a start of the database it has 15 s to be heard of
                 continue
+            pause = every
             if not rows[0][0]:
                 return  # the next call that needs the place finds out by itself
 
