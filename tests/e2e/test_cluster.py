@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests import postgres
+from tests.forks import Program
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab
-from .forks import Forked
 
 MakeLab = Callable[..., Lab]
 pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
@@ -79,12 +79,12 @@ class Worker:
         words = ["worker", "--cluster", dsn, "--site", str(lab.site), "--state-dir", str(self.directory / "state")]
         words += ["--lease", str(lease)]
         self.err = self.directory / "err"
-        self.process: Forked | subprocess.Popen[bytes]
+        self.process: Program | subprocess.Popen[bytes]
         if program:
             with self.err.open("wb") as err:
                 self.process = subprocess.Popen([*program, *words], stdout=err, stderr=err, stdin=subprocess.DEVNULL)
         else:
-            self.process = Forked(words, out=str(self.directory / "out"), err=str(self.err))
+            self.process = Program(words, out=str(self.directory / "out"), err=str(self.err))
 
     def said(self, words: str) -> bool:
         return words in self.err.read_text()
