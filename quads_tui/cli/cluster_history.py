@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from quads_tui.render.report.listing import Listing, members
+from quads_tui.render.listing import Listing, members
 from quads_tui.rollout.counts import count
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.event_loop import run_to_end
