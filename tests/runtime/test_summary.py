@@ -20,12 +20,14 @@ from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
 from quads_tui.render.listing import State
 from quads_tui.render.report.entry import entry
-from quads_tui.rollout.events import Event, HostArmed, HostChanged, RolloutEnded, RolloutStarted, to_row
+from quads_tui.rollout import state
+from quads_tui.rollout.events import Event, HostArmed, HostChanged, RolloutEnded, RolloutStarted, StageChanged, to_row
 from quads_tui.rollout.plan import Plan
-from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.runtime import summary
 from quads_tui.runtime.history import Unreadable, list_entry
 from quads_tui.runtime.summary import summarised, summary_path
+from tests.counted_work import counted
 from tests.rollout.test_state import events, rollout
 
 STARTED = RolloutStarted(1.0, "r1", 3, False, "me@here", 1.0)
@@ -95,6 +97,16 @@ def test_an_entry_counts_as_a_replay_of_all_events_does(happened: list[Event]) -
     assert (found.done, found.failed, found.skipped, found.held) == tuple(counts[status] for status in ENDS)
     assert (found.open, found.armed) == (counts.total() - sum(counts[status] for status in ENDS), len(whole.armed))
     assert found.end_reason == whole.end_reason
+
+
+def test_of_each_host_an_entry_replays_what_decides_and_nothing_else() -> None:
+    model, steps = rollout(), []
+    tried = [StageChanged(5.0, host, Stage.POWER_OFF, StageStatus.STARTED, 1) for host in model.hosts]
+    for times in (1, 20):
+        with counted(state) as work:
+            entry("r1", {"plan": asdict(model.plan)}, [STARTED, *tried * times])
+        steps.append(work.steps)
+    assert steps[0] == steps[1]
 
 
 async def test_a_journal_is_replayed_once_until_it_grows(stored: StoredRollout, replays: list[str]) -> None:
