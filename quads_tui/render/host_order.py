@@ -36,6 +36,7 @@ def _rank(status: HostStatus) -> int:
             assert_never(status)
 
 
+_RANKS = {status: _rank(status) for status in HostStatus}
 _STAGES = {stage: number for number, stage in enumerate(Stage)}
 
 _KEYS: Mapping[str, Callable[[HostState], Any]] = {
@@ -44,7 +45,7 @@ _KEYS: Mapping[str, Callable[[HostState], Any]] = {
     "cloud": lambda host: host.cloud,
     "model": lambda host: host.model,
     "stage": lambda host: _STAGES[host.stage] if host.stage else -1,
-    "state": lambda host: _rank(host.status),
+    "state": lambda host: _RANKS[host.status],
     "tries": lambda host: -sum(host.attempts.values()),
     "time": lambda host: (host.status.is_final or not host.since, host.since),  # the longest in its stage first
     "cause": lambda host: (not host.cause, host.cause or "", host.reason),
@@ -65,7 +66,7 @@ def ordered_in_pieces(
     def attention(host: HostState) -> tuple[int, float]:
         if host.status is HostStatus.FAILED:
             return 0, -float(host.armed)
-        return _rank(host.status), -slowness(host) if host.status is HostStatus.RUNNING else 0.0
+        return _RANKS[host.status], -slowness(host) if host.status is HostStatus.RUNNING else 0.0
 
     key = attention if order == "attention" else _KEYS[order]
     rest = iter(hosts)

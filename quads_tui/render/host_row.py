@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -22,6 +22,7 @@ from .symbols import BRAILLE, Symbols
 from .wait_reason import HostNote, HostWord
 
 _PROGRESS = 12  # cells of the line that is full when an install has taken its usual time
+_LONGEST_LABEL, _LONGEST_SHORT = max(len(stage.label) for stage in Stage), max(len(stage.short) for stage in Stage)
 _NARROW, _NO_TIMES = 100, 72  # cells of the screen below which some columns have no room
 
 
@@ -84,7 +85,7 @@ class Columns:
 
     @property
     def stage_name(self) -> int:
-        return max(len(stage.short if self.narrow else stage.label) for stage in Stage)
+        return _LONGEST_SHORT if self.narrow else _LONGEST_LABEL
 
     @property
     def hook_cells(self) -> int:
@@ -175,22 +176,38 @@ def host_row(
                 seconds = (now - host.since) * speed if host.since else 0.0
                 parts.append((f"{duration(seconds) if seconds >= 1 else '':>11}", ""))
             case Column.NOTE:
-                room = columns.width - sum(cell_len(words) for words, _ in parts)
-                parts += _note(host, note, room, symbols, ink)
+                parts += _note(host, note, columns.width - _cells(parts), symbols, ink)
             case _:
                 assert_never(column)
-    room = columns.width - sum(cell_len(words) for words, _ in parts)
+    room = columns.width - _cells(parts)
     if room < 0:
         return _exactly(joined(parts, CURSOR if cursor else ""), columns)
     parts.append((" " * room, ""))
     return joined(parts, CURSOR if cursor else "")
 
 
+def row_key(host: HostState, note: HostNote) -> Hashable:
+    """All that the host's line depends on of these two, as a key for caches; a host that is under way changes more often than
+    its line does."""
+    words = (note.text, note.quiet, progress_cells(note))
+    if host.status.is_final:  # its note is shortened by all that is known of its end
+        return host.name, host.version, words
+    return host.name, host.status, host.stage, host.attempt, (*host.marks.items(), *host.hooks.items()), words
+
+
+def progress_cells(note: HostNote) -> int:
+    """How many cells of the line that shows how far an install is are full; 0: there is none."""
+    return 0 if note.progress is None else min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
+
+
+def _cells(parts: Sequence[tuple[str, str]]) -> int:
+    return cell_len("".join([words for words, _ in parts]))
+
+
 def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:
     """Behind a line that shows how far an install is."""
     parts, text = [("  ", "")], note.text
-    if note.progress is not None:
-        done = min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
+    if done := progress_cells(note):
         parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
         parts.append(("  ", ""))
     room -= sum(len(words) for words, _ in parts)
