@@ -21,7 +21,6 @@ from .kept_lines import KeptLines
 from .turns import ROWS, Pieces
 from .view_context import ViewContext
 
-_FRAME = 12  # rows that one frame repaints at most: each row of a tall terminal once a second, if all of them change
 _KEPT = 500  # lines of hosts: ten screens of them, some megabytes
 
 
@@ -131,8 +130,8 @@ class HostTable(FaultTolerant, KeptLines):
         later = [row for row in changed if row >= self._turn] + [row for row in changed if row < self._turn]
         now: dict[int, Strip] = {}
         looked = 0
-        for row in later[: 2 * _FRAME]:
-            if len(now) == _FRAME:
+        for row in later[: 2 * ROWS]:
+            if len(now) == ROWS:
                 break
             looked += 1
             strip = self._line(row, width)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from itertools import islice
-from operator import itemgetter
 from typing import Any, assert_never
 
 from quads_tui.rollout.pieces import PIECE, at_once
@@ -69,11 +67,11 @@ def ordered_in_pieces(
         return _RANKS[host.status], -slowness(host) if host.status is HostStatus.RUNNING else 0.0
 
     key = attention if order == "attention" else _KEYS[order]
-    rest = iter(hosts)
-    found: list[tuple[Any, HostState]] = []
-    while piece := [(key(host), host) for host in islice(rest, PIECE)]:
-        found += sorted(piece, key=itemgetter(0), reverse=turned)
+    given, keys, found = list(hosts), list[Any](), list[int]()
+    for start in range(0, len(given), PIECE):
+        keys += map(key, given[start : start + PIECE])
+        found += sorted(range(start, len(keys)), key=keys.__getitem__, reverse=turned)
         yield
-    found.sort(key=itemgetter(0), reverse=turned)  # of sorted pieces: it only merges them
+    found.sort(key=keys.__getitem__, reverse=turned)  # of sorted pieces: it only merges them
     yield
-    return [host for _, host in found]
+    return [given[place] for place in found]

@@ -201,7 +201,7 @@ def progress_cells(note: HostNote) -> int:
 
 
 def _cells(parts: Sequence[tuple[str, str]]) -> int:
-    return cell_len("".join([words for words, _ in parts]))
+    return sum([len(words) if words.isascii() else cell_len(words) for words, _ in parts])
 
 
 def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:
