@@ -219,18 +219,21 @@ class HostTable(FaultTolerant, KeptLines):
         key = (row_key(host, note), second, word, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:
-            text = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
-            strip = self._strip(text, width, width)
+            line = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
+            strip = self._ink.row(line, width)
             if len(self._strips) >= _KEPT:
                 self._strips.clear()
             self._strips[key] = strip
         return strip
 
-    def _strip(self, text: Text, width: int, cells: int | None = None) -> Strip:
-        """As wide as the table. `cells`: the width of the text, where that is known."""
+    def _strip(self, text: Text, width: int) -> Strip:
+        return self._ink.strip(text).adjust_cell_length(width, self._ink.under)
+
+    @property
+    def _ink(self) -> Inks:
         if self._inks is None:
             self._inks = Inks(self.app.console, self.rich_style)
-        return self._inks.strip(text, cells).adjust_cell_length(width, self._inks.under)
+        return self._inks
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -14,7 +14,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
-from .line import cut, fitted, joined
+from .line import StyledLine, cut, fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, CURSOR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
 from .reasons import fitting, shorter_notes
@@ -131,7 +131,7 @@ def heading(columns: Columns, sort: str = "") -> Text:
     line = Text(style=QUIET)
     for column, title in columns.titles:
         line.append(title, STRONG if sort and SORTED_BY.get(column) == sort else "")
-    return _exactly(line, columns)
+    return fitted(line, columns.width, ellipsis=columns.symbols.ellipsis)
 
 
 def host_row(
@@ -144,7 +144,7 @@ def host_row(
     note: HostNote,
     cursor: bool = False,
     marked: bool = False,
-) -> Text:
+) -> StyledLine:
     """The host's line, exactly `columns.width` cells. `now` is real time; the time shown is the rollout's own."""
     symbols = columns.symbols
 
@@ -180,10 +180,8 @@ def host_row(
             case _:
                 assert_never(column)
     room = columns.width - _cells(parts)
-    if room < 0:
-        return _exactly(joined(parts, CURSOR if cursor else ""), columns)
-    parts.append((" " * room, ""))
-    return joined(parts, CURSOR if cursor else "")
+    line = StyledLine([*parts, (" " * room, "")], CURSOR if cursor else "")
+    return line if room >= 0 else line.clipped(columns.width, symbols.ellipsis)
 
 
 def row_key(host: HostState, note: HostNote) -> Hashable:
@@ -239,10 +237,6 @@ def _state(word: HostWord, status: HostStatus, ink: Callable[[str], str]) -> lis
         case _:
             style = STYLES[status] if status.is_final else ATTENTION if word is HostWord.WRITING else ""
             return [(f" {word.value:<10}", ink(style))]
-
-
-def _exactly(line: Text, columns: Columns) -> Text:
-    return fitted(line, columns.width, ellipsis=columns.symbols.ellipsis)
 
 
 def glyph(host: HostState, stage: Stage, symbols: Symbols) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 import pytest
 
 from quads_tui.render.host_row import Column, Columns, host_row, row_key
+from quads_tui.render.line import StyledLine
 from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import host_note, host_word
 from quads_tui.rollout.causes import Cause
@@ -44,13 +45,13 @@ def event(luck: random.Random, host: str, number: int) -> Event:
 def test_hosts_with_the_same_key_have_the_same_line(width: int) -> None:
     luck, model, gauges = random.Random(1), rollout(60), meters()
     told, columns = forecast(model, gauges, NOW), Columns(width, tuple(Column), hooks=HOOKS, symbols=BRAILLE)
-    lines: dict[Hashable, str] = {}
+    lines: dict[Hashable, StyledLine] = {}
     again = 0
 
     def look(host: HostState) -> None:
         nonlocal again
         word, note = host_word(host, gauges, told), host_note(host, model, gauges, told, NOW)
-        line = host_row(host, columns, now=NOW, speed=1.0, word=word, note=note).markup
+        line = host_row(host, columns, now=NOW, speed=1.0, word=word, note=note)
         key = (row_key(host, note), host.since, word)
         again += key in lines
         assert lines.setdefault(key, line) == line
