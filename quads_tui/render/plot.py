@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, groupby
-from math import ceil, log
+from itertools import accumulate, groupby, pairwise
+from math import ceil, inf, log
 from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
@@ -111,20 +111,14 @@ def _cell(layers: Sequence[Layer], levels: tuple[int, ...], base: int, ground: s
     return _BLOCKS[eighths], lower.style, above if eighths < 8 else ""
 
 
-def columns(values: Sequence[Value], seconds: int, count: int) -> list[Value]:
+def columns(values: Iterable[Value], seconds: int, count: int) -> list[Value]:
     """The newest `seconds` of values, one a second, as `count` columns, the newest at the right: the highest of each; None where
     nothing was."""
-    newest = list(values)[-seconds:]
-    padded = [None] * (seconds - len(newest)) + newest
-    found: list[Value] = []
-    for column in range(count):
-        start = column * seconds // count
-        end = (column + 1) * seconds // count
-        if end <= start + 1:
-            found.append(padded[start])
-        else:
-            found.append(max([value for value in padded[start:end] if value is not None], default=None))
-    return found
+    known = [-inf if value is None else value for value in list(values)[-seconds:]]
+    padded = [-inf] * (seconds - len(known)) + known
+    starts = [column * seconds // count for column in range(count + 1)]
+    tops = [max(padded[start : max(start + 1, end)]) for start, end in pairwise(starts)]
+    return [None if top == -inf else top for top in tops]
 
 
 def rounded_top(value: float) -> int:
