@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import textual.driver
+from textual._styles_cache import StylesCache
 from textual.app import App
 from textual.drivers import _writer_thread, linux_driver
 from textual.screen import Screen
@@ -361,6 +362,8 @@ READ = {
     App._shutdown: "c264035bcb6202ee",
     Widget._set_dirty: "9c280366b8986cc8",
     Widget.render_lines: "1f2a11f3d51846d9",
+    StylesCache.render: "0945715ef8aede9b",
+    StylesCache.render_line: "928d7496e850dbf6",
     Screen._on_timer_update: "421401660de142c5",
 }
 
