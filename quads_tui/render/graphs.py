@@ -111,7 +111,7 @@ def _figure(words: str, value: str, *, key: tuple[str, str] | None = None, style
     line = Text()
     if key is not None:
         line.append(*key).append(" ")
-    right = Text().append(f"most {most} " if most else "", QUIET).append(value, style)
+    right = Text().append(f"peak {most} " if most else "", QUIET).append(value, style)
     return fitted(line.append(words, "" if value not in ("0", "none") else QUIET), _LEGEND - 1, right)
 
 
@@ -307,10 +307,13 @@ class _Graphs:
         top = rounded_top(max(1.0, most))
         build = STAGE_STYLES[Stage.FOREMAN_BUILD]
         drawn = area(self._area, found, rows, top, edge=build, below=AREA, zero=RULE, shade=self._shade, shaded=SHADE)
-        legend = [_figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"), _figure("left", f"{forecast.writes_left:,}")]
+        legend = [
+            _figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"),
+            _figure("left to write", f"{forecast.writes_left:,}"),
+        ]
         if forecast.written_at is not None and forecast.writes_left:
             at = self._rollout.time.clock(forecast.written_at, forecast.at)
-            legend.append(_figure("last one about", at))
+            legend.append(_figure("last write about", at))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 
     def _rate(self, rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
@@ -345,7 +348,8 @@ class _Graphs:
         found = [(name, meter, meter.over(self._seconds)) for name, meter in meters]
         errors = sum(window.errors for _, _, window in found)
         right = Text().append(f"{errors:,} unanswered" if errors else "all answered", STRONG if errors else QUIET)
-        note = "medians, log axis" if len(found) > 1 else "log axis"
+        unit = "" if self._rollout.time.is_real else " in real ms"  # all other times are by the rollout's own clock
+        note = f"{'median ' if len(found) > 1 else ''}latency{unit}, logarithmic"
 
         def draw(rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
             return self._latencies(found, rows)
@@ -359,7 +363,7 @@ class _Graphs:
             ((_, meter, window),) = found
             curves = list(zip(self._curves(meter), (QUIET, STRONG), strict=True))
             legend = [self._latency("p95", window.p95, window, STRONG), self._latency("p50", window.p50, window, QUIET)]
-            legend += [_figure("Foreman's own", latency(meter.work), style=QUIET)] if meter.work else []
+            legend += [_figure("in Foreman itself", latency(meter.work), style=QUIET)] if meter.work else []
             legend.append(_figure("requests", f"{window.exchanges:,}", style=QUIET))
         else:
             styles = (QUIET, STRONG)

@@ -101,13 +101,13 @@ class Columns:
                 case Column.STAGE:
                     title = cut("STAGE" if self.narrow else f"STAGE (1 to {len(Stage)})", self.track + 1 + self.stage_name)
                 case Column.STATE:
-                    title = f" {'STATE':<10}"
+                    title = f" {'STATE':<9}"
                 case Column.HOOKS:
                     title = f" {cut('HOOKS', self.hook_cells)}"
                 case Column.TRY:
-                    title = "TRIES"
+                    title = "ATTEMPT"
                 case Column.FOR:
-                    title = f"{'CHANGED':>11}"
+                    title = f"{'CHANGED':>10}"
                 case Column.NOTE:
                     title = "  NOTE"
                 case _:
@@ -170,10 +170,10 @@ def host_row(
             case Column.HOOKS:
                 parts.append((f" {_hooks(host, columns)}", ""))
             case Column.TRY:
-                parts.append((f"{host.attempt or '':>3}  ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
+                parts.append((f"{host.attempt or '':>4}   ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
             case Column.FOR:
                 seconds = (now - host.since) * speed if host.since else 0.0
-                parts.append((f"{duration(seconds) if seconds >= 1 else '':>11}", ""))
+                parts.append((f"{duration(seconds) if seconds >= 1 else '':>10}", ""))
             case Column.NOTE:
                 room = columns.width - sum(cell_len(words) for words, _ in parts)
                 parts += _note(host, note, room, symbols, ink)
@@ -218,10 +218,10 @@ def _state(word: HostWord, status: HostStatus, ink: Callable[[str], str]) -> lis
     match word:
         case HostWord.ARMED | HostWord.OVERDUE:
             filled = f" {word.value} "
-            return [(filled, ink(ARMED if word is HostWord.ARMED else OVERDUE)), (" " * (11 - len(filled)), "")]
+            return [(filled, ink(ARMED if word is HostWord.ARMED else OVERDUE)), (" " * (10 - len(filled)), "")]
         case _:
             style = STYLES[status] if status.is_final else ATTENTION if word is HostWord.WRITING else ""
-            return [(f" {word.value:<10}", ink(style))]
+            return [(f" {word.value:<9}", ink(style))]
 
 
 def _exactly(line: Text, columns: Columns) -> Text:

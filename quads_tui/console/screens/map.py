@@ -34,7 +34,7 @@ class MapScreen(View):
         Binding("enter", "detail", show=False),
         Binding("q,M", "back", show=False),
     ]
-    keys = "esc back  ← → ↑ ↓ move  t grouping  enter host"
+    keys = "esc back  ← → ↑ ↓ move  enter details"
 
     place = "map"
 
@@ -136,8 +136,7 @@ class MapScreen(View):
         self.panels()
 
     def action_grouping(self) -> None:
-        groupings = fleet_map.GROUPINGS
-        self._by = groupings[(groupings.index(self._by) + 1) % len(groupings)]
+        self._by = fleet_map.grouping_after(self._by)
         self.panels()
 
     def action_detail(self) -> None:
