@@ -175,7 +175,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         4,
         make_command=lambda hosts, _: Retry(hosts, from_start=True),
-        label="retry from start",
+        label="retry from first stage",
         consequence=retrying("start again", from_start=True),
     ),
     KeyAction(

@@ -162,7 +162,7 @@ def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
 def _next(meters: Meters, width: int) -> Text:
     names = [_short(name) for name, _ in sorted(meters.lane.places.items(), key=lambda item: item[1])]
     if not names:
-        return _labelled("next", (_short(meters.lane.head) or "nobody is ready", "" if meters.lane.head else QUIET))
+        return _labelled("next", (_short(meters.lane.head) or "no host is ready", "" if meters.lane.head else QUIET))
     shown: list[str] = []
     for name in names:
         name = brief(name)
@@ -397,7 +397,7 @@ def queue_line(
     if forecast.writes_per_minute:
         line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
     if forecast.written_at is not None:
-        last = Text("  last about ", QUIET).append(rollout.time.clock(forecast.written_at, forecast.at), STRONG)
+        last = Text("  until about ", QUIET).append(rollout.time.clock(forecast.written_at, forecast.at), STRONG)
         line.append_text(last if line.cell_len + last.cell_len + 1 + right.cell_len <= width else Text())
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 

@@ -27,6 +27,7 @@ from .time_axis import TimeAxis
 WINDOWS = {"whole run": 0, "30 min": 1800}
 """Rollout seconds that the graphs show; 0: all there is."""
 _LABEL = 8  # cells of the labels of the y axis
+_CLOCK = 5  # cells of a time of this day
 _LEGEND = 24  # cells of the figures at the right
 _PREPARING = (Stage.POWER_OFF, Stage.PXE_SET)  # drawn as one: both are short
 _WISHES = ("hosts", "redfish", "hosts", "under way", "reads", "writes", "hosts", "queue", "foreman", "rate", "under way", "ipmi")
@@ -313,7 +314,7 @@ class _Graphs:
         ]
         if forecast.written_at is not None and forecast.writes_left:
             at = self._rollout.time.clock(forecast.written_at, forecast.at)
-            legend.append(_figure("last write about", at))
+            legend.append(_figure("last write about" if len(at) <= _CLOCK else "last write", at))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 
     def _rate(self, rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:

@@ -50,6 +50,7 @@ def title_line(
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
+    alone = rest.copy()
     rest.append(f"  {control}" if control else "", on_bar(QUIET))
     # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
     # below too; so is which of the times is which. That it is no real time the badge says as well.
@@ -65,8 +66,8 @@ def title_line(
     for clock in (whole, marked):
         ways += [(named, hosts, clock), (clouds, hosts, clock), (clouds, fewest, clock)]
     ways += [] if is_real else [(clouds, hosts, short), (clouds, fewest, short)]
-    for first, number, clock in ways:
-        left = Text(" ").append(first, STRONG).append(number).append_text(rest)
+    for first, number, clock, said in [*((*way, rest) for way in ways), (*ways[-1], alone)]:
+        left = Text(" ").append(first, STRONG).append(number).append_text(said)
         if left.cell_len + 2 + clock.cell_len <= width:
             break
     line = fitted(left, width, clock, ellipsis=symbols.ellipsis)

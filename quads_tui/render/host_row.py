@@ -22,6 +22,7 @@ from .symbols import BRAILLE, Symbols
 from .wait_reason import HostNote, HostWord
 
 _PROGRESS = 12  # cells of the line that is full when an install has taken its usual time
+_HOURS = 10 * 3600 - 30  # seconds from which on a time with its minutes takes eleven cells
 _NARROW, _NO_TIMES = 100, 72  # cells of the screen below which some columns have no room
 
 
@@ -173,7 +174,7 @@ def host_row(
                 parts.append((f"{host.attempt or '':>4}   ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
             case Column.FOR:
                 seconds = (now - host.since) * speed if host.since else 0.0
-                parts.append((f"{duration(seconds) if seconds >= 1 else '':>10}", ""))
+                parts.append((f"{_ago(seconds):>10}", ""))
             case Column.NOTE:
                 room = columns.width - sum(cell_len(words) for words, _ in parts)
                 parts += _note(host, note, room, symbols, ink)
@@ -184,6 +185,11 @@ def host_row(
         return _exactly(joined(parts, CURSOR if cursor else ""), columns)
     parts.append((" " * room, ""))
     return joined(parts, CURSOR if cursor else "")
+
+
+def _ago(seconds: float) -> str:
+    """In ten cells: of many hours no minutes."""
+    return duration(seconds if seconds < _HOURS else round(seconds / 3600) * 3600) if seconds >= 1 else ""
 
 
 def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:

@@ -29,8 +29,8 @@ def test_keys_of_one_host_stand_behind_its_name_and_those_that_do_nothing_are_le
     model = rollout(60)
     (armed,) = model.left_armed
     failed = next(name for name in of(model, HostStatus.FAILED) if name != armed)
-    assert named(model, [armed]) == f"{armed[:7]}: retry, retry from start, skip and disarm, disarm"
-    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry, retry from start, skip"
+    assert named(model, [armed]) == f"{armed[:7]}: retry, retry from first stage, skip and disarm, disarm"
+    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry, retry from first stage, skip"
     assert named(model, of(model, HostStatus.DONE)[:1]).endswith(": ")
     model.apply(HostChanged(NOW, failed, HostStatus.SKIPPED, safety=Safety.OFF))
     assert "return to rollout" in named(model, [failed])
@@ -53,7 +53,7 @@ def test_keys_of_several_hosts_say_how_many_each_is_for() -> None:
     model = rollout(60)
     failed, done = of(model, HostStatus.FAILED), of(model, HostStatus.DONE)
     count = len(failed)
-    words = f"retry {count}, retry {count} from start, skip {count}, disarm 1, disarm 1 armed"
+    words = f"retry {count}, retry {count} from first stage, skip {count}, disarm 1, disarm 1 armed"
     assert named(model, [*failed, *done], marked=True) == f"{count + len(done)} marked: {words}"
     unarmed = [name for name in failed if name not in model.left_armed]
     assert "disarm" not in named(model, unarmed)
@@ -86,7 +86,10 @@ def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
 @pytest.mark.parametrize(
     ("size", "words"),
     [
-        ((160, 40), "skip and disarm  d disarm  │ enter details  M map  p pause new hosts"),
+        (
+            (160, 40),
+            "skip and disarm  d disarm  │ enter details  p pause new hosts  : command  ? help  q leave; rollout continues",
+        ),
         ((120, 40), "skip and disarm  d disarm  │ enter details  p pause new hosts  : command  ? help  q leave screen"),
         ((80, 24), "r retry  s skip and disarm  d disarm  │ ? help  q leave screen"),
         ((60, 16), "r retry  d disarm  │ ? help  q leave screen"),

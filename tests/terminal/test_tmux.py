@@ -176,7 +176,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, lab: Lab) -> None:
     pane.all_shown()
 
     pane.keys("v")
-    pane.shows("Under way", "whole run", "t time shown")
+    pane.shows("Under way", "whole run", "t whole run or last 30 min")
     pane.keys("Escape")
     pane.shows("of 60 ")
 

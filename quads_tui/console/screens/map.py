@@ -77,7 +77,7 @@ class MapScreen(View):
         symbols = self.context.symbols
         line = Text().append(f" {host.short}", STRONG).append(f"   {host.model}   ", QUIET)
         if host.stage:
-            line.append(f"{host.stage.short} ", STAGE_STYLES[host.stage])
+            line.append("at ", QUIET).append(f"{host.stage.label}   ", STAGE_STYLES[host.stage])
         line.append(self.context.word(host).value)
         note = Text().append(f" {self.context.why(host)}", QUIET)
         return [fitted(line, width, ellipsis=symbols.ellipsis), fitted(note, width, ellipsis=symbols.ellipsis)]
