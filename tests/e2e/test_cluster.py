@@ -189,7 +189,7 @@ def test_a_command_reaches_whoever_carries_the_rollout_and_wakes_a_settled_one(c
     wait_for(lambda: made.settled() and made.lab.counts()["foreman"]["writes"] == 4)
     check_counts(made, 4)
     said = [event.who for event in made.events(rollout) if event.kind == "commanded"]
-    assert said[:3] == ["bob@laptop"] * 3
+    assert said[:3] == ["bob@laptop (postgres at 127.0.0.1)"] * 3
     assert len(said) == 4
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(PATIENCE) == 143, worker.err.read_text()
