@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from quads_tui.render.report.listing import Listing, members
+from quads_tui.render.listing import Listing, members
 from quads_tui.rollout.counts import count
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.event_loop import run_to_end
 from quads_tui.runtime.history import Unreadable
 from quads_tui.runtime.open_cluster import open_cluster
 from quads_tui.runtime.options import Options, Refused, emit_json, notify
+
+if TYPE_CHECKING:
+    from quads_tui.runtime.cluster_history import ClusterEntry
 
 from .history import print_unreadable, terminal_width
 from .streams import print_utf8, reader_gone
@@ -53,11 +57,15 @@ async def _list(cluster: str, options: Options) -> int:
                 print_unreadable(row.id, str(why), options, listing)
                 continue
             if options.json:
-                cluster_members = {"worker": found.found.worker, "wanted": row.wanted, "waiting_commands": row.waiting}
-                emit_json("rollout", time.time(), {**members(found.entry), **cluster_members})
+                emit_json("rollout", time.time(), {**members(found.entry), **_cluster_members(found)})
             else:
                 print(listing.line(replace(found.entry, end_reason=found.state_words)), flush=True)
     return 0
+
+
+def _cluster_members(found: ClusterEntry) -> dict[str, object]:
+    row = found.found.row
+    return {"worker": found.found.worker, "wanted": row.wanted, "waiting_commands": row.waiting, "location": row.location}
 
 
 async def _report(rollout: str | None, format: str, cluster: str) -> int:

@@ -163,22 +163,25 @@ def rehearse(
 @_survey_option
 @_canary_option
 @click.option("--cluster", metavar="DSN", help="Submit the rollout to the workers of this database (docs/cluster.md).")
+@click.option("--location", metavar="NAME", help='With --cluster: only the hosts of this location; "none": those without one.')
 @common_options(*SERVICES)
 @metrics_option
-def run(at: str | None, cluster: str | None, **given: Any) -> None:
+def run(at: str | None, cluster: str | None, location: str | None, **given: Any) -> None:
     """Roll out ASSIGNMENT, or the moves of QUADS, on the real services of the site file.
 
     Several assignments become one rollout, with one plan, one question and one write queue.
     """
     if at is not None and cluster is not None:
         raise click.UsageError("--at cannot be combined with --cluster: workers start immediately")
+    if location is not None and cluster is None:
+        raise click.UsageError("--location needs --cluster")
     if at is not None:
         from .run_at import run_at
 
         _end(run_at(_run_request(given), at, _options(given)))
     from .run import run as start
 
-    _end(start(_run_request(given), _options(given), cluster))
+    _end(start(_run_request(given), _options(given), cluster, location))
 
 
 @cli.command()
@@ -338,12 +341,15 @@ def report(rollout: str | None, form: str, cluster: str | None, **common: Any) -
 @cli.command()
 @click.argument("pattern", required=False)
 @click.option("--worst", is_flag=True, help="Hosts that failed most often come first, then those that took longest.")
+@cluster_option
 @common_options("site", "as_json", "state_dir")
-def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
+def hosts(pattern: str | None, worst: bool, cluster: str | None, **common: Any) -> None:
     """Show the results of hosts in their last rollouts: PATTERN is a part of the name, or a pattern such as 'f21-*'."""
-    from .host_history import hosts as start
+    from . import host_history
 
-    _end(start(pattern, worst=worst, options=_options(common)))
+    if cluster is not None:
+        _end(host_history.hosts_of_cluster(pattern, cluster, worst=worst, options=_options(common)))
+    _end(host_history.hosts(pattern, worst=worst, options=_options(common)))
 
 
 cli.add_command(cluster)

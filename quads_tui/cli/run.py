@@ -23,14 +23,17 @@ from quads_tui.runtime.unfinished import UnfinishedRollout, find_unfinished
 from .terminal import TerminalOperator, ask, chosen_front_end, run_with_exit_status
 
 
-def run(request: RunRequest, options: Options, cluster: str | None = None) -> int:
-    """Gives the exit status. `cluster`: the database whose workers are to carry it out; None: this process does."""
+def run(request: RunRequest, options: Options, cluster: str | None = None, location: str | None = None) -> int:
+    """Gives the exit status. `cluster`: the database whose workers are to carry it out; None: this process does.
+
+    `location`: for workers, only the hosts that are there; None: all.
+    """
 
     def work() -> int:
         if cluster is not None:
             from .submit import submit_to
 
-            return submit_to(cluster, request, options)
+            return submit_to(cluster, request, options, location)
         given = load(request, options, notify)
         old = resume_or_start_new(given, options)
         if isinstance(old, int):

@@ -6,6 +6,7 @@ import time
 
 from quads_tui.runtime.cluster import cluster_database, submit
 from quads_tui.runtime.event_loop import run_to_end
+from quads_tui.runtime.locations import only_at
 from quads_tui.runtime.options import Options, Refused, emit_json, notify
 from quads_tui.runtime.rollout_input import RolloutInput, RunRequest, load
 from quads_tui.runtime.unfinished import find_unfinished
@@ -13,9 +14,11 @@ from quads_tui.runtime.unfinished import find_unfinished
 from .terminal import TerminalOperator, chosen_front_end
 
 
-def submit_to(cluster: str, request: RunRequest, options: Options) -> int:
-    """0 when it was submitted, 4 when it was not confirmed."""
+def submit_to(cluster: str, request: RunRequest, options: Options, location: str | None = None) -> int:
+    """0 when it was submitted, 4 when it was not confirmed. `location`: only its hosts; None: all."""
     given = load(request, options, notify)
+    if location is not None:
+        given = only_at(given, location)
     if old := find_unfinished(given, options):
         words = "has unfinished hosts of this assignment: finish or skip them first"
         raise Refused([f"the rollout {one.stored.id} of this machine {words}" for one in old])

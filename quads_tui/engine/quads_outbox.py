@@ -41,7 +41,8 @@ class Update:
 class Outbox:
     """What QUADS is still to be told, derived from events: the same after a resume. O(1) an event.
 
-    `undecided` are clouds all of whose hosts have ended, not all of them done: QUADS decides whether it waits for the others.
+    `undecided` are clouds all of whose hosts have ended, not all of them done, or others in rollouts of their own: QUADS decides
+    whether it waits for the others.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -157,7 +158,7 @@ class Outbox:
         self.undecided.discard(cloud)
         if self._goals[cloud].quads_id is None or f"assignment {cloud}" in self._told:
             return
-        if not self._undone[cloud]:
+        if not (self._undone[cloud] or self._goals[cloud].partial):
             self._put(self.provisioned(cloud))
         elif not self._running[cloud]:
             self.undecided.add(cloud)

@@ -48,6 +48,7 @@ class Assignment:
     notes: tuple[str, ...] = ()
     quads_id: int | None = None  # of the assignment in QUADS, where QUADS told
     schedule: str = ""  # from when to when its hosts are scheduled, in words, where the file says
+    partial: bool = False  # hosts of it are left out here, for a rollout of their own
 
 
 class HostList:

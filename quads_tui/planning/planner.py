@@ -195,6 +195,7 @@ def _goal(assignment: Assignment, site: Site) -> Goal:
         medium=(assignment.medium or site.defaults.medium or "") if build else "",
         quads_id=assignment.quads_id,
         schedule=assignment.schedule,
+        partial=assignment.partial,
     )
 
 

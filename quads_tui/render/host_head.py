@@ -53,9 +53,9 @@ def state_lines(host: HostState, rollout: Rollout, *, now: float, width: int, wh
     elif host.status.is_final and host.reason:
         lines += _fact("reason", host.reason, width)
     if host.left_behind:
-        lines += _fact("left", host.left_behind, width, BAD if host.armed else "")
+        lines += _fact("left as", host.left_behind, width, BAD if host.armed else "")
     elif host.armed:
-        lines += _fact("left", "ARMED: the next boot reinstalls the host", width, BAD)
+        lines += _fact("now", "ARMED: the next boot reinstalls the host", width, BAD)
     lines += _fact("next", next_step(host, now=now, time=rollout.time, why=why), width)
     if host.hooks:
         lines += _fact("hooks", ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items()), width)

@@ -14,6 +14,7 @@ from quads_tui.rollout.state import HostState
 _SHORTEST = 16  # characters of a clause that says something for itself
 _LONGEST_WORD = 16  # cells that may stay empty so that no word is cut
 _ASIDE = re.compile(r" \([^()]*\)")
+_FILLERS = re.compile(r"\b(?:an?|the|is|are|was|were) ", re.IGNORECASE)  # without which a sentence is as clear
 
 
 def shorter_notes(host: HostState, note: str) -> Sequence[str]:
@@ -42,8 +43,15 @@ def reason_ways(stage: Stage | None, cause: Cause, reason: str) -> Sequence[str]
     first = reason.partition(": ")[0]
     shorter = [first] if first != reason and len(first) >= _SHORTEST else []
     if not words:
-        return (reason, *shorter)
-    return (f"{words}: {reason}", *([words] if enough else [reason, *shorter]))
+        return (reason, *shorter, *_telegram(reason, shorter))
+    return (f"{words}: {reason}", *([words] if enough else [reason, *shorter, *_telegram(reason, shorter)]))
+
+
+def _telegram(reason: str, shorter: Sequence[str]) -> Sequence[str]:
+    """The shortest way once more, without the words that say nothing: so a cut comes later."""
+    last = shorter[-1] if shorter else reason
+    plain = _FILLERS.sub("", last)
+    return () if plain == last else (plain,)
 
 
 def _cause_words(cause: Cause, who: str) -> tuple[str, bool]:

@@ -100,6 +100,7 @@ class Goal:
     target: Target = field(default_factory=Target)
     quads_id: int | None = None  # of the assignment in QUADS
     schedule: str = ""  # from when to when its hosts are scheduled, in words, where QUADS' export told
+    partial: bool = False  # other hosts of the assignment are in rollouts of their own
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 from quads_tui.inputs import Secret, SecretSource, Site, WriteQueueSite, dsn_option
 from quads_tui.journal.servers import spelled
 from quads_tui.rollout.commands import Retry
-from quads_tui.rollout.counts import count
 from quads_tui.rollout.plan import plan_from
 from quads_tui.rollout.ports import RETRYABLE
 from quads_tui.rollout.stages import Stage
@@ -19,6 +17,7 @@ from quads_tui.rollout.state import Rollout
 
 from .launch import checked_plan, new_rollout_id, open_clients, refuse_unverified_protection, resume_facts
 from .learned_store import known_durations
+from .locations import location_of
 from .operator import Operator
 from .options import Options, Refused, Usage, current_user
 from .rollout_input import RolloutInput
@@ -151,13 +150,3 @@ async def _retryable(rollouts: ClusterRollouts, rollout: str) -> dict[str, Stage
 def _workers_words(workers: list[str], foreman: str, location: str) -> str:
     where = f"{foreman} at the location {location}" if location else foreman
     return f"workers: {', '.join(workers)}" if workers else f"no worker of {where} is running: it waits for one"
-
-
-def location_of(given: RolloutInput) -> str:
-    """The one location of its hosts; empty: they have none. Raises Refused: one worker reaches all BMCs of a rollout."""
-    hosts = (host for assignment in given.assignments for host in assignment.hosts)
-    found = Counter(host.location or given.site.location(host.name) for host in hosts)
-    if len(found) > 1:
-        named = ", ".join(f"{count(number, 'host')} {f'at {name}' if name else 'without one'}" for name, number in found.items())
-        raise Refused([f"the hosts have several locations ({named}): submit one rollout for each location"])
-    return next(iter(found), "")

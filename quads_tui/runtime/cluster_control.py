@@ -66,7 +66,7 @@ class ClusterControl:
 
     def on_event(self, event: Event) -> None:
         """An event of the rollout that was not there when this console attached."""
-        if isinstance(event, Commanded) and event.who == self._who:
+        if isinstance(event, Commanded) and event.who.partition(" (")[0] == self._who:  # behind it stands the session
             self._late_told = False
             if self._given:
                 self._given.popleft()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _PASSWORD = "PGPASSWORD"  # libpq's variable for the password of a DSN without one
 MISSING = (
-    "the shared write queue needs the package psycopg, which is not installed: install quads-tui with its extra `cluster` "
-    "(in the clone: pip install '.[cluster]')"
+    "--cluster and foreman.write_queue need the package psycopg, which is not installed: install quads-tui with its extra "
+    "`cluster` (in the clone: pip install '.[cluster]')"
 )
 
 

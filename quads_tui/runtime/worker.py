@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -268,7 +269,7 @@ class Worker:
             self.dsn,
             claim,
             directory=self.options.private_directory(self.options.state / "cluster" / claim.rollout),
-            resume_command=f"quads-tui resume {claim.rollout} --cluster '{self.cluster}'",
+            resume_command=f"quads-tui resume {claim.rollout} --cluster {shlex.quote(self.cluster)}",
             on_broken=on_broken,
             on_away=on_away,
             ended=self.resources.ended,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def test_a_password_on_the_command_line_is_refused(site: str) -> None:
     ("words", "said"),
     [
         (["run", "a.yaml", "--cluster", NOBODY, "--at", "schedule"], "--at cannot be combined with --cluster"),
+        (["run", "a.yaml", "--location", "pod2"], "--location needs --cluster"),
         (["resume", "--cluster", NOBODY], "--cluster needs the ROLLOUT"),
         (["resume", "r1", "--cluster", NOBODY, "--until", "none"], "cannot be combined with --until"),
         (["worker"], "Missing option '--cluster'"),
@@ -56,3 +58,40 @@ def test_what_makes_no_sense_is_said(words: list[str], said: str) -> None:
     status, output = run(*words)
     assert status == 2
     assert said in output
+
+
+@pytest.fixture
+def without_psycopg(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == "psycopg" or name.startswith("quads_tui.journal.cluster."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "a.yaml", "--cluster", NOBODY, "--yes"],
+        ["worker", "--cluster", NOBODY],
+        ["rollouts", "--cluster", NOBODY],
+        ["watch", "r1", "--cluster", NOBODY],
+        ["report", "r1", "--cluster", NOBODY],
+        ["resume", "r1", "--cluster", NOBODY],
+        ["cluster", "init", "--cluster", NOBODY],
+        ["cluster", "export", "r1", "--cluster", NOBODY],
+        ["run", "a.yaml", "--headless", "--yes"],  # by foreman.write_queue
+        ["check"],
+    ],
+)
+@pytest.mark.usefixtures("without_psycopg")
+def test_without_the_extra_they_say_what_to_install(
+    words: list[str], site: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    host = "{name: a01.example.com, bmc: 'https://127.0.0.1:1'}"
+    Path("a.yaml").write_text(f"cloud: cloud02\nos: RHEL 9.4\nptable: p\nmedium: m\nhosts: [{host}]\n")
+    Path(site).write_text(SITE.replace("foreman: {", f"foreman: {{write_queue: {{dsn: '{NOBODY}'}}, "))
+    status, output = run("--site", site, "--state-dir", "state", *words)
+    assert status == (3 if words == ["check"] else 2), output
+    assert "--cluster and foreman.write_queue need the package psycopg, which is not installed" in output
+    assert "pip install '.[cluster]'" in output

@@ -63,15 +63,15 @@ def shown(rollout: Rollout, width: int) -> str:
             "A required license is missing or expired.",
             Safety.OFF,
             "BMC refused: A required license is missing or expired",
-            "A required license is…",
+            "required license missing or…",
         ),
         (
             Stage.POWER_OFF,
             Cause.WRONG_BMC,
-            "not the machine of this host in Foreman: its NICs have the MACs 02:00:00:00:00:01, 02:00:00:00:00:02",
+            "wrong machine behind this BMC: its NICs have the MACs 02:00:00:00:00:01, 02:00:00:00:00:02",
             Safety.UNTOUCHED,
-            "not the machine of this host in Foreman; untouched",
-            "not the machine of this host…",
+            "wrong machine behind this BMC; untouched",
+            "wrong machine behind this BMC",
         ),
         (
             Stage.FOREMAN_BUILD,
@@ -87,7 +87,7 @@ def shown(rollout: Rollout, width: int) -> str:
             "power is still Off after 2 On commands",
             Safety.ARMED,
             "power is still Off after 2 On commands; STILL ARMED",
-            "power is still Off after 2…",
+            "power still Off after 2 On…",
         ),
     ],
 )

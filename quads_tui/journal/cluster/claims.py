@@ -90,7 +90,10 @@ class ClaimedRollout:
         self._link = Link(dsn, CHANNELS)
 
     async def take_commands(self) -> list[tuple[str, Command]]:
-        """Those that nobody has taken, with who gave them. They are this worker's to carry out now."""
+        """Those that nobody has taken, with who gave them: as the console says, and the database's session that brought them.
+
+        They are this worker's to carry out now.
+        """
         rows = await self._link.call("select * from quads_tui.take_commands(%s, %s)", self.claim.rollout, self.claim.epoch)
         taken = []
         for _, who, body in rows:

@@ -31,7 +31,7 @@ class ClusterRollout:
 
     id: str
     foreman: str  # key of the Foreman that it writes to (journal.servers.spelled)
-    who: str  # user@machine that submitted it
+    who: str  # that submitted it: user@machine, as the console says, and the session that brought it
     submitted: float  # real time by the database's clock, seconds since 1970 UTC
     wanted: bool  # a worker carries it, or is to; False: it is settled, or waits for an operator
     worker: str  # that carries it now; empty: none
@@ -44,7 +44,10 @@ class ClusterRollout:
 
 @dataclass(frozen=True, slots=True)
 class StoredCommand:
-    """What an operator ordered. `role`: the database user. `taken`: a worker has it; what came of it is an event Commanded."""
+    """What an operator ordered. `who`: as the console says; `role`: the database user.
+
+    `taken`: a worker has it; what came of it is an event Commanded.
+    """
 
     n: int
     who: str

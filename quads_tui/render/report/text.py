@@ -11,8 +11,9 @@ from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.waits import for_the_pause
 
+from ..listing import State
 from ..numbers import count, duration, latency, measured
-from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report, State
+from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report
 
 SERVICE_WORDS = {"redfish": "Redfish", "ipmi": "IPMI", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
 ASKED, RUNS, COMPLETION, FAILURES = "Request", "Processes", "Completion", "Failures by cause"
@@ -71,7 +72,7 @@ def time_notes(report: Report) -> list[str]:
     lines = [f"Times in this report are rollout time: {time.speed:g} times as fast as real time, counted from the start."]
     if report.too_late:
         lines.append(
-            f"The machine was too slow for speed {time.speed:g} during {max(0.01, report.too_late):.0%} of the rehearsal: "
+            f"The computer was too slow for speed {time.speed:g} during {max(0.01, report.too_late):.0%} of the rehearsal: "
             "steps took longer than they would in reality, and the times are wrong."
         )
     return lines

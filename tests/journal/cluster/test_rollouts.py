@@ -25,6 +25,7 @@ from quads_tui.rollout.commands import Pause, Skip
 
 FOREMAN = "foreman.example.com:443"
 LONG = 3600.0
+ANN = "ann@jump1 (postgres at 127.0.0.1)"
 APPEND = "select quads_tui.append(%s, %s, %s, %s, %s, %s, %s)"
 NOTICE = '["notice", 1.0, "info", "%s"]'
 MakeWorker = Callable[..., Any]
@@ -182,7 +183,7 @@ async def test_a_command_is_taken_once_and_wakes_a_settled_rollout(
     first = ClaimedRollout(Dsn(dsn), await ann.claim())
     skip, pause = Skip(("a01",), "broken"), Pause("admission", True)
     assert await rollouts.order("r1", "bob@laptop", skip) == 1
-    assert await first.take_commands() == [("bob@laptop", skip)]
+    assert await first.take_commands() == [("bob@laptop (postgres at 127.0.0.1)", skip)]
     assert await first.take_commands() == []
     await first.let_go(wanted=False)
     assert await ann.claim() is None
@@ -209,7 +210,7 @@ async def test_a_rollout_is_submitted_once(rollouts: ClusterRollouts) -> None:
     await rollouts.submit("r1", foreman=FOREMAN, who="bob@laptop", facts={"speed": 2}, hosts=["a01"])
     assert await rollouts.facts("r1", "speed") == {"speed": 1}
     assert sorted(await rollouts.facts("r1")) == ["plan", "speed"]
-    assert [(one.id, one.who, one.wanted, one.worker) for one in await rollouts.all()] == [("r1", "ann@jump1", True, "")]
+    assert [(one.id, one.who, one.wanted, one.worker) for one in await rollouts.all()] == [("r1", ANN, True, "")]
     assert await rollouts.want("r1")
     assert not await rollouts.want("r2")
 
@@ -283,3 +284,27 @@ async def test_a_console_cannot_forge_events(port: int) -> None:
     await carrier.register()
     assert await carrier.claim() is not None
     await carrier.close()
+
+
+async def test_who_orders_cannot_pass_for_another_one(
+    rollouts: ClusterRollouts, worker: MakeWorker, dsn: str, database: psycopg.Connection[Any]
+) -> None:
+    """The session of the database stands behind what a console says of itself, and nobody can write one there."""
+    role = f"mallory_{uuid.uuid4().hex[:8]}"
+    database.execute(f"create role {role} login".encode())
+    await init(Dsn(dsn), (role,))
+    claim = await (await worker()).claim()
+    with psycopg.connect(dsn.replace("postgres@", f"{role}@"), autocommit=True, application_name="psql (admin)") as own:
+        body = '{"command": "pause", "what": "admission", "paused": true}'
+        own.execute("select quads_tui.order_command('r1', 'ann@jump1 (postgres at 10.0.0.1)', %s)", (body,))
+        values = ("r2", FOREMAN, "ann@jump1", ["who", "speed"], ['"ann@jump1"', "1"])
+        own.execute("select quads_tui.submit(%s, %s, '', %s, %s, %s, '{}')", values)
+    session = f"({role} at 127.0.0.1 by psql admin)"
+    row = database.execute("select who, role from quads_tui.command").fetchone()
+    assert row == ("ann@jump1 (postgres at 10.0.0.1)", role)
+    taken = database.execute("select who from quads_tui.take_commands('r1', %s)", (claim.epoch,)).fetchall()
+    assert taken == [(f"ann@jump1 postgres at 10.0.0.1 {session}",)]
+    assert await rollouts.facts("r2") == {"who": f"ann@jump1 {session}", "speed": 1}
+    found = await rollouts.one("r2")
+    assert found is not None
+    assert found.who == f"ann@jump1 {session}"

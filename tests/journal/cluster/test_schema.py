@@ -16,9 +16,10 @@ import psycopg
 from click.testing import CliRunner
 
 from quads_tui.cli.main import cli
+from quads_tui.journal.cluster import schema
 from quads_tui.journal.cluster.connection import DatabaseAway, Dsn
 from quads_tui.journal.cluster.place import PostgresPlace
-from quads_tui.journal.cluster.schema import blocker, facts, init, newest
+from quads_tui.journal.cluster.schema import CONSOLE, blocker, facts, init, migrations, newest
 
 
 async def test_init_makes_the_schema_once_and_keeps_its_name(port: int) -> None:
@@ -31,6 +32,23 @@ async def test_init_makes_the_schema_once_and_keeps_its_name(port: int) -> None:
     assert blocker(first) == ("", "")
     assert abs(first.clock) < 60
     assert (first.tls, first.durable, first.standby) == (False, False, False)  # fsync is off in tests
+
+
+async def test_a_database_of_an_earlier_version_is_migrated_and_keeps_its_grants(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = postgres.new_database(port)
+    role = f"console_{text.rpartition('/')[2]}"
+    with psycopg.connect(text, autocommit=True) as database:
+        database.execute(f"create role {role} login".encode())
+    with monkeypatch.context() as before:
+        earlier = [(number, step) for number, step in migrations() if number <= 3]
+        before.setattr(schema, "migrations", lambda: iter(earlier))
+        assert await init(Dsn(text), (role,)) == (0, 3)
+    own = Dsn(text.replace("postgres@", f"{role}@"))
+    assert "has version 3, this program needs" in blocker(await facts(own, CONSOLE))[0]
+    assert await init(Dsn(text)) == (3, newest())
+    assert blocker(await facts(own, CONSOLE)) == ("", "")
 
 
 async def test_a_console_needs_the_functions_and_no_table(port: int) -> None:

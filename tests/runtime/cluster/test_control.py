@@ -21,6 +21,7 @@ from quads_tui.runtime import cluster_control
 from quads_tui.runtime.cluster_control import ClusterControl
 
 SKIP = Skip((HOSTS[0],), "its disk is gone")
+ANN = "ann@jump1 (postgres at 127.0.0.1)"
 Attach = Callable[..., Any]
 
 
@@ -62,11 +63,11 @@ async def test_a_command_is_given_with_its_author_and_answered(rollouts: Any, wo
     for command in (SKIP, Pause("admission", True)):
         console.control.submit(command)
     await until(lambda: console.control._last == 2)
-    assert await worker.claimed.take_commands() == [("ann@jump1", SKIP), ("ann@jump1", Pause("admission", True))]
+    assert await worker.claimed.take_commands() == [(ANN, SKIP), (ANN, Pause("admission", True))]
     assert [(one.who, one.role, one.taken) for one in await rollouts.commands(ID)] == [("ann@jump1", "postgres", True)] * 2
     assert console.told == []
-    console.control.on_event(Commanded(0.0, "bob@laptop", "hold: 1 of 1 host"))  # of another console
-    console.control.on_event(Commanded(0.0, "ann@jump1", "skip: 1 of 1 host"))
+    console.control.on_event(Commanded(0.0, "bob@laptop (postgres at 127.0.0.1)", "hold: 1 of 1 host"))  # of another console
+    console.control.on_event(Commanded(0.0, ANN, "skip: 1 of 1 host"))
     assert console.told == ["skip: 1 of 1 host (worker quads@jump2 process 7)"]
 
 
@@ -101,7 +102,7 @@ async def test_a_command_that_nobody_takes_is_shown(attach: Attach, monkeypatch:
     console.control.submit(SKIP)
     await until(lambda: console.told)
     assert console.told == ["1 command waits for a worker: this rollout has none now"]
-    console.control.on_event(Commanded(0.0, "ann@jump1", "skip: 1 of 1 host"))
+    console.control.on_event(Commanded(0.0, ANN, "skip: 1 of 1 host"))
     assert console.told[1:] == ["skip: 1 of 1 host"]
 
 
@@ -114,7 +115,7 @@ async def test_a_command_that_a_dying_worker_took_is_shown(
     console = await attach()
     console.control.submit(SKIP)
     await until(lambda: console.control._last == 1)
-    assert await worker.claimed.take_commands() == [("ann@jump1", SKIP)]
+    assert await worker.claimed.take_commands() == [(ANN, SKIP)]
     monkeypatch.setattr(cluster_control, "_LATE", 0.0)
     await until(lambda: console.told)
     assert console.told == ["skip 1 host: a worker took it, no result yet: if none comes, check the hosts and repeat it"]
