@@ -2,19 +2,22 @@
 
 python -m benchmarks.scale [--sizes 700,2000,10000] [--keep DIR]
 
-Every size is a process of its own. Of its rollout are printed: CPU milliseconds a host (the engine, the model's BMCs and Foreman,
-the journal's thread), the highest RSS, how long one turn of the loop took (CPU milliseconds: p99 and the longest) and the longest
-that the forecast held it, which is asked for every minute of the rollout. A write takes 1 s, and each host has a history.
+Every size is a process of its own. Of its rollout are printed: CPU milliseconds a host (the engine, the model's BMCs and
+Foreman, the journal's thread), the highest RSS, how long one turn of the loop took (CPU milliseconds: p99 and the longest), the
+longest that the forecast held it, which is asked for every minute of the rollout, and the longest garbage collection. That comes
+whenever enough objects have been made, into whatever runs then: it counts in the turns, and not as the forecast. A write takes
+1 s, and each host has a history.
 
-Then real processes read the journal that it made; CPU seconds from their start to their end: `rollouts` for the first time and
-with its summary, `report`, and what `resume` does on the journal of half that rollout (read, replay, start the engine) until it
-has recorded its first intent, without the services: their reads before that are not in it.
+Then real processes read the journal that it made; CPU seconds from their start to their end: `rollouts` without its summary
+(which a process that ends well leaves) and with it, `report`, and what `resume` does on the journal of half that rollout (read,
+replay, start the engine) until it has recorded its first intent, without the services: their reads before that are not in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import random
 import resource
@@ -33,9 +36,10 @@ from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.events import Event, Intent
 from quads_tui.rollout.forecast import Outlook
 from quads_tui.rollout.garbage import settle_garbage
-from quads_tui.rollout.metrics import quantile
+from quads_tui.rollout.metrics import Meters, quantile
 from quads_tui.rollout.plan import HostPlan, plan_from
 from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.state import Rollout
 from quads_tui.runtime.resume import untouched_hosts
 from tests.clocks import in_virtual_time
 from tests.engine.model import Lab
@@ -102,15 +106,34 @@ def lab_of(given: Instance) -> Lab:
     return lab
 
 
-class HeldByForecast(Outlook):
-    """`held`: CPU seconds of the longest part that was made at once."""
+class Collections:
+    """CPU seconds of the garbage collections from now on."""
 
-    held = 0.0
+    def __init__(self) -> None:
+        self.all, self.longest = 0.0, 0.0
+        self._began = 0.0
+        gc.callbacks.append(self._hear)
+
+    def _hear(self, phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            self._began = time.thread_time()
+        else:
+            seconds = time.thread_time() - self._began
+            self.all, self.longest = self.all + seconds, max(self.longest, seconds)
+
+
+class HeldByForecast(Outlook):
+    """`held`: CPU seconds of the longest part that was made at once, but for garbage collections."""
+
+    def __init__(self, rollout: Rollout, meters: Meters, collections: Collections) -> None:
+        super().__init__(rollout, meters)
+        self.held = 0.0
+        self._collections = collections
 
     def _go_on(self, at_once: bool = False) -> None:
-        began = time.thread_time()
+        began = time.thread_time() - self._collections.all
         super()._go_on(at_once)
-        self.held = max(self.held, time.thread_time() - began)
+        self.held = max(self.held, time.thread_time() - self._collections.all - began)
 
 
 async def describe(given: Instance, path: Path) -> None:
@@ -129,7 +152,8 @@ async def roll_out(given: Instance, path: Path) -> tuple[dict[str, Any], Journal
     lab.replan(())
     learn(lab, given, "host")
     settle_garbage()
-    held, outlook = Held(), HeldByForecast(lab.rollout, lab.world.meters)
+    held, collections = Held(), Collections()
+    outlook = HeldByForecast(lab.rollout, lab.world.meters, collections)
 
     async def look() -> None:
         while True:
@@ -152,6 +176,7 @@ async def roll_out(given: Instance, path: Path) -> tuple[dict[str, Any], Journal
         "p99_ms": 1000 * quantile(turns, 0.99),
         "longest_ms": 1000 * turns[-1],
         "forecast_ms": 1000 * outlook.held,
+        "garbage_ms": 1000 * collections.longest,
     }
     return found, store
 
@@ -226,7 +251,7 @@ def measure(count: int, place: Path) -> None:
     resumed = figures("--resume", str(place / f"half{count}"))
     print(
         f"{count:6} {found['minutes']:8.0f} {found['cpu_ms']:7.1f} {found['rss_mb']:6.0f} {found['p99_ms']:7.1f}"
-        f" {found['longest_ms']:8.1f} {found['forecast_ms']:9.1f}   {listed[0]:6.2f} {listed[1]:6.2f}"
+        f" {found['longest_ms']:8.1f} {found['forecast_ms']:9.1f} {found['garbage_ms']:8.1f}   {listed[0]:6.2f} {listed[1]:6.2f}"
         f" {max(reports):7.1f} {resumed['read_s'] + resumed['acted_s']:7.1f}",
         flush=True,
     )
@@ -246,7 +271,7 @@ def main() -> None:
     if options.resume:
         print(json.dumps(in_virtual_time(lambda: to_first_intent(options.resume))))
         return
-    print(" hosts  minutes  CPU ms  RSS MB  p99 ms  longest  forecast  first  rollouts  report  resume")
+    print(" hosts  minutes  CPU ms  RSS MB  p99 ms  longest  forecast  garbage   first  rollouts  report  resume")
     with tempfile.TemporaryDirectory() as made:
         for count in map(int, options.sizes.split(",")):
             measure(count, options.keep or Path(made))

@@ -32,6 +32,14 @@ class _Granted(threading.local):
 _granted = _Granted()
 
 
+def _of_a_new_process() -> None:
+    """A process that was forked would read the counts of its parent's thread."""
+    _granted.__init__()  # type: ignore[misc]
+
+
+os.register_at_fork(after_in_child=_of_a_new_process)
+
+
 def granted() -> float:
     """Monotonic seconds, without those in which this thread could have run and no CPU was free.
 

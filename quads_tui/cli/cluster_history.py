@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from quads_tui.render.report.listing import Listing, members
+from quads_tui.render.listing import Listing, members
 from quads_tui.rollout.counts import count
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.event_loop import run_to_end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -30,7 +31,11 @@ def profiles(context: click.Context, parameter: click.Parameter, incomplete: str
 
 
 def rollouts(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Those of the state directory, the newest first."""
+    """Those of the state directory, or of the database that `--cluster` before them names, the newest first."""
+    if cluster := context.params.get("cluster"):
+        from quads_tui.runtime.cluster_names import rollout_names
+
+        return _beginning(incomplete, rollout_names(cluster))
     from quads_tui.journal.catalogue import stored_rollouts
     from quads_tui.runtime.options import Options, Usage
 
@@ -39,5 +44,8 @@ def rollouts(context: click.Context, parameter: click.Parameter, incomplete: str
         state = Options(state_dir=Path(given) if given else None).state
     except Usage:  # there is none
         return []
-    names = [rollout.id for rollout in stored_rollouts(state)]
+    return _beginning(incomplete, [rollout.id for rollout in stored_rollouts(state)])
+
+
+def _beginning(incomplete: str, names: Sequence[str]) -> list[CompletionItem]:
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]

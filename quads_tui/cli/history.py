@@ -6,33 +6,34 @@ import os
 import time
 
 from quads_tui.journal.catalogue import NotFound, StoredRollout, find, stored_rollouts
-from quads_tui.render.report.listing import Entry, Listing, members
+from quads_tui.render.listing import Entry, Listing, members
 from quads_tui.rollout.text import clean
 from quads_tui.runtime.history import Unreadable, report_text
 from quads_tui.runtime.options import Options, emit_json, notify
-from quads_tui.runtime.prune import DAY, prune
 from quads_tui.runtime.summary import summarised
 
+from .exit_status import with_exit_status
 from .streams import print_utf8, reader_gone
-from .terminal import run_with_exit_status
 
 
 def rollouts(options: Options) -> int:
     """Gives the exit status."""
-    return run_with_exit_status(options, lambda: _list(options))
+    return with_exit_status(options, lambda: _list(options))
 
 
 def report(rollout: str | None, format: str, options: Options) -> int:
     """The report of one rollout on stdout, as md, html or json. None: of the newest. Beginnings of ids will do."""
-    return run_with_exit_status(options, lambda: _report(rollout, format, options))
+    return with_exit_status(options, lambda: _report(rollout, format, options))
 
 
 def prune_rollouts(days: int, options: Options) -> int:
     """Remove rollouts that ended more than `days` days ago, a line each; others are named with the reason why they are kept."""
-    return run_with_exit_status(options, lambda: _prune(days, options))
+    return with_exit_status(options, lambda: _prune(days, options))
 
 
 def _prune(days: int, options: Options) -> int:
+    from quads_tui.runtime.prune import DAY, prune
+
     removed = kept = 0
     for rollout in stored_rollouts(options.state):
         why = prune(rollout, options, time.time() - days * DAY)

@@ -341,12 +341,15 @@ def report(rollout: str | None, form: str, cluster: str | None, **common: Any) -
 @cli.command()
 @click.argument("pattern", required=False)
 @click.option("--worst", is_flag=True, help="Hosts that failed most often come first, then those that took longest.")
+@cluster_option
 @common_options("site", "as_json", "state_dir")
-def hosts(pattern: str | None, worst: bool, **common: Any) -> None:
+def hosts(pattern: str | None, worst: bool, cluster: str | None, **common: Any) -> None:
     """Show the results of hosts in their last rollouts: PATTERN is a part of the name, or a pattern such as 'f21-*'."""
-    from .host_history import hosts as start
+    from . import host_history
 
-    _end(start(pattern, worst=worst, options=_options(common)))
+    if cluster is not None:
+        _end(host_history.hosts_of_cluster(pattern, cluster, worst=worst, options=_options(common)))
+    _end(host_history.hosts(pattern, worst=worst, options=_options(common)))
 
 
 cli.add_command(cluster)

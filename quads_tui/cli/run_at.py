@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from quads_tui.inputs import BadTime, Zone, find_site, load_site, local_zone, next_start, parsed
 from quads_tui.journal.catalogue import StoredRollout
-from quads_tui.render.clouds import short_clouds_name
+from quads_tui.render.names import short_clouds_name
 from quads_tui.render.numbers import duration
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.plan_diff import worse

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 import termios
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,43 +15,25 @@ from functools import partial
 
 import click
 
-from quads_tui.inputs import InputError
 from quads_tui.inputs.row_commands import set_taken_keys
-from quads_tui.journal.locks import LockHeld
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.rollout.counts import count as counted
 from quads_tui.rollout.plan import Plan
-from quads_tui.rollout.ports import JournalBroken
 from quads_tui.rollout.row_commands import TakenKeys
 from quads_tui.rollout.stages import Kind
-from quads_tui.runtime.event_loop import ASKED
 from quads_tui.runtime.operator import FrontEnd
-from quads_tui.runtime.options import SIGNALS, Options, Refused, Usage, emit_json, notify
+from quads_tui.runtime.options import Options, Usage, notify
 
+from .exit_status import with_exit_status
 from .streams import reader_gone
 
 _NAMED = 6  # clouds that the question names
 
 
 def run_with_exit_status(options: Options, work: Callable[[], int]) -> int:
-    """Run `work`; errors of usage, of inputs and of the whole rollout become messages and an exit status."""
+    """As with_exit_status, for work that reads inputs."""
     set_taken_keys(_taken_keys)
-    ASKED.reset()
-    signal.signal(signal.SIGTERM, ASKED.exit)  # until the rollout runs and handles the signal itself
-    try:
-        return work()
-    except KeyboardInterrupt:
-        return SIGNALS["SIGINT"]
-    except (InputError, Usage) as error:
-        notify("\n".join(f"quads-tui: {line}" for line in str(error).splitlines()))
-        return 2
-    except (Refused, LockHeld, JournalBroken) as error:
-        refused = error if isinstance(error, Refused) else Refused([str(error)])
-        for reason in refused.reasons:
-            notify(f"quads-tui: refused: {reason}")
-        if options.json:
-            emit_json("refused", time.time(), {"reasons": list(refused.reasons)})
-        return 3
+    return with_exit_status(options, work)
 
 
 def _taken_keys() -> TakenKeys:

@@ -53,8 +53,8 @@ from .view_context import ViewContext
 
 log = logging.getLogger(__name__)
 
-FRAME = 0.1  # seconds
-SECOND = 10  # frames
+FRAME = 0.2  # seconds
+SECOND = 5  # frames
 LATE = 0.05  # seconds of loop lag from which the screen draws less
 
 
@@ -117,16 +117,16 @@ class Console(ControlledApp):
     # Drawing
 
     def _tick(self) -> None:
-        """Ten frames a second, one without focus, none between the turns of a drawing; fewer when the loop is late: provisioning
-        comes first."""
+        """Five frames a second (a key is painted at once), one without focus, none between the turns of a drawing; fewer when the
+        loop is late: provisioning comes first."""
         self._frames += 1
         lag = self.context.lag
-        every = 10 if self._blurred else 8 if lag > 2 * LATE else 4 if lag > LATE else 1
+        every = 5 if self._blurred else 4 if lag > 2 * LATE else 2 if lag > LATE else 1
         if self._frames % SECOND == 0:
             self.say_news()
             if self._draws_view:
                 self.view.all_in_turns()
-        elif (self._frames + 2) % every == 0 and not self.view.drawing:  # one in ten ticks, too, is another one than the panels'
+        elif (self._frames + 2) % every == 0 and not self.view.drawing:  # one in five ticks, too, is another one than the panels'
             self.frame()
 
     def frame(self) -> None:

@@ -11,7 +11,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 
-from quads_tui.render.host_row import SORTED_BY, Columns, heading, host_row
+from quads_tui.render.host_row import SORTED_BY, Columns, heading, host_row, row_key
 from quads_tui.render.palette import QUIET, STRONG
 from quads_tui.rollout.state import HostState
 
@@ -41,14 +41,13 @@ class HostTable(FaultTolerant, KeptLines):
         """The host under the cursor was clicked twice."""
 
     def __init__(self, context: ViewContext) -> None:
-        super().__init__(id="hosts")
+        super().__init__("hosts")
         self._view_context = context
         self._rollout = context.rollout
         self._rows: list[str] = []
         self._place: dict[str, int] = {}
         self._top = 0
         self._strips: dict[tuple[object, ...], Strip] = {}
-        self._painted: dict[int, Strip] = {}  # by row in sight
         self._drawn_for: tuple[object, ...] = ()
         self._drawn_columns: Columns | None = None
         self._sort = ""
@@ -95,18 +94,13 @@ class HostTable(FaultTolerant, KeptLines):
 
     def _paint_moved(self) -> None:
         now, self._moved = self._moved[:ROWS], self._moved[ROWS:]
-        for name in (self._visible[row] for row in now if row < len(self._visible)):
-            self._row(name, self.size.width)  # here, so that the paint is short too
-        self._paint(now)
+        width = self.size.width
+        self.replace({row + 1: self._line(row, width) for row in now})
 
     @property
     def _visible(self) -> list[str]:
         """The hosts in sight."""
         return self._rows[self._top : self._top + self.page]
-
-    def _paint(self, rows: Iterable[int]) -> None:
-        """These rows of those in sight, counted from the top."""
-        self.refresh(*(Region(0, row + 1, self.size.width, 1) for row in rows))
 
     @property
     def shown(self) -> list[str]:
@@ -131,22 +125,22 @@ class HostTable(FaultTolerant, KeptLines):
         if self._moved:
             self._paint_moved()
             return
-        visible = self._visible
+        visible, width = self._visible, self.size.width
         changed = [row for row, name in enumerate(visible) if name in self._stale]
         later = [row for row in changed if row >= self._turn] + [row for row in changed if row < self._turn]
-        now: list[int] = []
+        now: dict[int, Strip] = {}
         looked = 0
         for row in later[: 2 * ROWS]:
             if len(now) == ROWS:
                 break
             looked += 1
-            if self._row(visible[row], self.size.width) != self._painted.get(row):
-                now.append(row)
+            strip = self._line(row, width)
+            if strip != self.kept(row + 1):
+                now[row + 1] = strip
         later = later[looked:]
         self._turn = later[0] if later else 0
         self._stale = {visible[row] for row in later}
-        if now:
-            self._paint(now)
+        self.replace(now)
 
     def tick(self) -> None:
         """Once a second: the times of visible hosts that move are old."""
@@ -173,7 +167,7 @@ class HostTable(FaultTolerant, KeptLines):
             self._moved = []
             self.refresh()
         else:
-            self._paint({before - top, row - top})
+            self.refresh(*(Region(0, place - top + 1, self.size.width, 1) for place in {before, row}))
 
     def toggle(self, name: str) -> None:
         if name in self.marks:
@@ -201,40 +195,45 @@ class HostTable(FaultTolerant, KeptLines):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        columns = self._columns(width)
         if y == 0:
-            return self._strip(heading(columns, self._sort), width)
-        row = self._top + y - 1
-        self._painted.pop(y - 1, None)
+            return self._strip(heading(self._columns(width), self._sort), width)
+        return self._line(y - 1, width)
+
+    def _line(self, row: int, width: int) -> Strip:
+        """What stands in this row of those in sight, counted from the top."""
+        row += self._top
+        if row < len(self._rows):
+            return self._row(self._rows[row], width)
         if row < len(self._empty):
             return self._strip(Text(f"   {self._empty[row]}", STRONG if not row else QUIET), width)
-        if row >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
-        strip = self._painted[y - 1] = self._row(self._rows[row], width)
-        return strip
+        return Strip.blank(width, self.rich_style)
 
     def _row(self, name: str, width: int) -> Strip:
         """The line of this host, as it looks now."""
         host, columns = self._rollout.hosts[name], self._columns(width)
-        cursor, marked = host.name == self.cursor, host.name in self.marks
+        cursor, marked = name == self.cursor, name in self.marks
         now, speed = self._view_context.now, self._rollout.speed
         second = int((now - host.since) * speed) if host.since else None
         second = second if second is None or second < 90 else second // 60 * 60  # from then on minutes are shown
         word, note = self._view_context.word(host), self._view_context.note(host)
-        key = (host.name, host.version, second, word, note, cursor, marked, width)
+        key = (row_key(host, note), second, word, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:
-            text = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
-            strip = self._strip(text, width)
+            line = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
+            strip = self._ink.row(line, width)
             if len(self._strips) >= _KEPT:
                 self._strips.clear()
             self._strips[key] = strip
         return strip
 
     def _strip(self, text: Text, width: int) -> Strip:
+        return self._ink.strip(text).adjust_cell_length(width, self._ink.under)
+
+    @property
+    def _ink(self) -> Inks:
         if self._inks is None:
             self._inks = Inks(self.app.console, self.rich_style)
-        return self._inks.strip(text).adjust_cell_length(width, self._inks.under)
+        return self._inks
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

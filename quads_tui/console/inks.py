@@ -10,6 +10,8 @@ from rich.style import Style
 from rich.text import Text
 from textual.strip import Strip
 
+from quads_tui.render.line import StyledLine
+
 
 class Inks:
     """Of one widget and one theme; `under`: the style of the widget, below all others."""
@@ -44,6 +46,20 @@ class Inks:
         if place > start:
             segments.append(Segment(plain[start:place], style))
         return Strip(segments)
+
+    def row(self, line: StyledLine, cells: int) -> Strip:
+        """The same of words that follow one another. `cells`: how wide they are."""
+        segments, together, style = list[Segment](), "", self.under
+        for words, ink in line.parts:
+            if words:
+                found = self._look((line.style, ink) if ink else (line.style,))
+                if found is not style and together:
+                    segments.append(Segment(together, style))
+                    together = ""
+                together, style = together + words, found
+        if together:
+            segments.append(Segment(together, style))
+        return Strip(segments, cells)
 
     def _look(self, names: tuple[str | Style, ...]) -> Style:
         known = self._known.get(names)

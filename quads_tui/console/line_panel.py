@@ -32,7 +32,7 @@ class LinePanel(KeptLines):
             self.panel, self.line, self.cell, self.meta, self.double = panel, line, cell, meta, double
 
     def __init__(self, name: str) -> None:
-        super().__init__(id=name)
+        super().__init__(name)
         self._lines: list[Text] = []
         self._strips: list[Strip] = []
         self._inks: Inks | None = None  # of the present theme

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from functools import partial
 from typing import Any
 
-ROWS = 8  # that one piece paints at most
+ROWS = 12  # that one piece paints at most: with four frames a second, each row of a tall terminal once a second
 PAINT = 0.025  # seconds that textual takes at most until what was drawn is painted
 _BUDGET = 0.001  # CPU seconds of one turn that draws nothing, and one piece more
 

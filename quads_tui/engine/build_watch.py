@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import filterfalse
 from typing import Protocol
 
 from quads_tui.rollout.breaker import MOMENT
@@ -63,6 +64,40 @@ class _PendingQuestion:
         self.answer: asyncio.Future[HostRecord | bool] = asyncio.get_running_loop().create_future()
 
 
+class _OpenQuestions:
+    """Those of one kind, by host. A thousand hosts install at once, and what is asked about them stays open for as long as that
+    takes: a look passes over the hosts that it does not concern without touching their questions."""
+
+    def __init__(self) -> None:
+        self._by_host: dict[str, list[_PendingQuestion]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_host)
+
+    def __iter__(self) -> Iterator[_PendingQuestion]:
+        return (question for theirs in self._by_host.values() for question in theirs)
+
+    def about_others(self, names: Collection[str]) -> list[_PendingQuestion]:
+        """About hosts that are not among these."""
+        return [question for host in filterfalse(names.__contains__, self._by_host) for question in self._by_host[host]]
+
+    def add(self, question: _PendingQuestion) -> None:
+        self._by_host.setdefault(question.host, []).append(question)
+
+    def tell(self, question: _PendingQuestion, answer: HostRecord | bool) -> None:
+        if not question.answer.done():
+            question.answer.set_result(answer)
+        self.remove(question)
+
+    def remove(self, question: _PendingQuestion) -> None:
+        """Answered, or its host has been given up. Once more does no harm."""
+        theirs = self._by_host.get(question.host, [])
+        if question in theirs:
+            theirs.remove(question)
+            if not theirs:
+                del self._by_host[question.host]
+
+
 class BuildWatch:
     """Asks Foreman when somebody wants to know: one thin search, and the full records of those that need one.
 
@@ -89,10 +124,10 @@ class BuildWatch:
         self._on_trouble = on_trouble
         self._on_refused = on_refused
         self._pace: LookPace = pace or _AnyPace()
-        self._flags: list[_PendingQuestion] = []  # is it in build?
-        self._armed: list[_PendingQuestion] = []  # tell when it is in build
-        self._left: list[_PendingQuestion] = []  # tell when it is no longer
-        self._records: list[_PendingQuestion] = []  # show it in full
+        self._flags = _OpenQuestions()  # is it in build?
+        self._armed = _OpenQuestions()  # tell when it is in build
+        self._left = _OpenQuestions()  # tell when it is no longer
+        self._records = _OpenQuestions()  # show it in full
         self._spared = False  # the last look left the records out
         self._asked = False  # to look, though no question is open
         self._wanted = asyncio.Event()
@@ -146,7 +181,7 @@ class BuildWatch:
                 self._on_refused(refused)
                 return
             self._pace.looked(failed)
-            self._drop_answered()
+            self._rest()
             await self._pause(began)
 
     async def _pause(self, began: float) -> None:
@@ -161,22 +196,26 @@ class BuildWatch:
                 await self._urgent.wait()
         await self._clock.sleep(min(urgent, patient) - self._clock.now())
 
-    async def _ask(self, looks: list[_PendingQuestion], host: str, urgent: bool = False) -> HostRecord | bool:
-        look = _PendingQuestion(host, self._clock.now())
-        looks.append(look)
+    async def _ask(self, questions: _OpenQuestions, host: str, urgent: bool = False) -> HostRecord | bool:
+        question = _PendingQuestion(host, self._clock.now())
+        questions.add(question)
         self._wanted.set()
         if urgent:
             self._urgent.set()
-        return await look.answer
+        try:
+            return await question.answer
+        finally:
+            questions.remove(question)
+            self._rest()
 
     async def _look(self, began: float, asked: bool) -> None:
         if asked or self._flags or self._armed or self._left:
             names = await self._foreman.in_build()
-            for look in _answered(self._flags, began):
-                _tell(look, look.host in names)
-            for look in _answered(self._armed, began, lambda look: look.host in names):
-                _tell(look, True)
-            gone = [look for look in self._left if look.asked < began and look.host not in names and not look.answer.done()]
+            for question in _answered(self._flags, began):
+                self._flags.tell(question, question.host in names)
+            for question in _answered(self._armed, began, lambda host: host in names):
+                self._armed.tell(question, True)
+            gone = [question for question in self._left.about_others(names) if question.asked < began]
         else:
             gone = []
         self._spared = not self._spared and self._reads_left() < 0  # with too many reads spent, every second look brings them
@@ -184,20 +223,18 @@ class BuildWatch:
             began = self._clock.now()
             odd: SomeUnreadable | None = None
             try:
-                records = await self._foreman.records({look.host for look in (*gone, *self._records)})
+                records = await self._foreman.records({question.host for question in (*gone, *self._records)})
             except SomeUnreadable as some:
                 records, odd = some.records, some
-            for look in _answered(self._records, began, lambda look: look.host in records):
-                _tell(look, records[look.host])
-            for look in _answered(gone, began, lambda look: _out_of_build(records.get(look.host))):
-                _tell(look, records[look.host])
+            for question in _answered(self._records, began, lambda host: host in records):
+                self._records.tell(question, records[question.host])
+            for question in _answered(gone, began, lambda host: _out_of_build(records.get(host))):
+                self._left.tell(question, records[question.host])
             if odd is not None:
                 raise odd
 
-    def _drop_answered(self) -> None:
-        """Those too whose host has been given up."""
-        for looks in (self._flags, self._armed, self._left, self._records):
-            looks[:] = [look for look in looks if not look.answer.done()]
+    def _rest(self) -> None:
+        """Where nobody asks any more."""
         if not (self._asked or self._flags or self._armed or self._left or self._records):
             self._wanted.clear()
 
@@ -207,15 +244,10 @@ def _out_of_build(record: HostRecord | None) -> bool:
 
 
 def _answered(
-    looks: list[_PendingQuestion], began: float, answers: Callable[[_PendingQuestion], bool] = lambda look: True
+    questions: Iterable[_PendingQuestion], began: float, answers: Callable[[str], bool] = lambda host: True
 ) -> list[_PendingQuestion]:
-    """Those that were asked before the look began and that it answers."""
-    return [look for look in looks if look.asked <= began and not look.answer.done() and answers(look)]
-
-
-def _tell(look: _PendingQuestion, answer: HostRecord | bool) -> None:
-    if not look.answer.done():
-        look.answer.set_result(answer)
+    """Those that were asked before the look began and that it answers. `answers`: those about this host."""
+    return [question for question in questions if question.asked <= began and answers(question.host)]
 
 
 def _record(answer: HostRecord | bool) -> HostRecord:

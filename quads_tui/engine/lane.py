@@ -56,15 +56,15 @@ class WriteLane:
     ) -> None:
         self._handle = (WriteQueue() if queue is None else queue).handle(clock, width, order)
         self._clock = clock
-        self._handle.lease = clock.real(write_deadline, 15.0)
-        self._write_deadline = self._handle.lease * clock.speed
+        self._handle.write_deadline = clock.real(write_deadline, 15.0)
+        self._write_deadline = self._handle.write_deadline * clock.speed
         self._on_narrowed = on_narrowed
         self._mark = mark
         self._patience = patience
         self._on_gone = on_gone
         self._probe_left = probe_left
         self._handle.settle_left = self._settle_left
-        self._handle.longest = 2 * self._handle.lease + clock.real(patience)
+        self._handle.longest = 2 * self._handle.write_deadline + clock.real(patience)
         self._carriers: set[asyncio.Task[Any]] = set()
         self._parting: asyncio.Task[None] | None = None
 
@@ -109,7 +109,8 @@ class WriteLane:
     async def _settle_left(self, left: LeftWrite) -> bool:
         """Return when nothing can come any more of another console's write, and a read has told so; False: nobody may write.
 
-        The lease has run out already; where the sender's write deadline was longer than ours, the rest of it is waited for here.
+        That console may be frozen before it sends, so a host that shows the change proves nothing: Foreman must say itself that
+        it has finished with this very request. Else the sender's write deadline is waited for.
         """
         why = f"result of the write of {left.who} for {left.host} unknown (that console no longer answers)"
         over = self._clock.now() + left.arrives * self._clock.speed
@@ -119,13 +120,29 @@ class WriteLane:
             return await self._probe_left(left) if self._probe_left is not None else Probe.ABSENT
 
         try:
-            await self._clock.sleep_real(left.arrives)
-            await self.settle(place, probe)
+            if await self._is_over(probe, over):
+                self._release(place)
+            else:
+                await self.settle(place, probe)
         except (WriteAbsent, OutcomeHidden):
             return True
         except Stopping:
             return False
         return True
+
+    async def _is_over(self, probe: Callable[[], Awaitable[Probe]], until: float) -> bool:
+        """Whether the server says that it has finished with the request, before own time `until`."""
+        looks = 0
+        while (rest := until - self._clock.now()) > 0:
+            try:
+                seen = await probe()
+            except Exception:  # a look that fails tells nothing
+                seen = Probe.UNREADABLE
+            if seen in (Probe.CONFIRMED, Probe.NEVER):
+                return True
+            await self._clock.sleep(min(rest, _LOOKS[min(looks, len(_LOOKS) - 1)]))
+            looks += 1
+        return False
 
     def state(self) -> LaneState:
         return self._handle.state()
@@ -221,7 +238,7 @@ class WriteLane:
                 seen = Probe.UNREADABLE
             ended = began > deadline
             over = unknown.server_done or ended
-            if seen is Probe.APPLIED or (seen is Probe.LIKELY and over):
+            if seen in (Probe.CONFIRMED, Probe.APPLIED) or (seen is Probe.LIKELY and over):
                 return
             if seen is Probe.NEVER or (seen is Probe.ABSENT and over):
                 raise WriteAbsent(str(unknown))

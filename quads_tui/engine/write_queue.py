@@ -138,7 +138,7 @@ class WriteQueue:
         """Take the shared place, and settle what its last holder left. False: it is not ours, or nobody here can settle that."""
         assert self._shared is not None
         longest = max((each.longest for each in self._handles), default=0.0)
-        for left in await self._shared.take(max((each.lease for each in self._handles), default=0.0), longest):
+        for left in await self._shared.take(max((each.write_deadline for each in self._handles), default=0.0), longest):
             settle = next((each.settle_left for each in self._handles if not each.left and each.settle_left is not None), None)
             if settle is None or not await settle(left):
                 self._shared.abandon()
@@ -192,7 +192,7 @@ class QueueHandle:
         self.left = False  # its rollout is over: it is given no place any more
         self.shut = ""  # why nobody may write for as long as this handle is in the queue, in words
         self.settle_left: Callable[[LeftWrite], Awaitable[bool]] | None = None
-        self.lease = 0.0  # real seconds that the shared place is kept for a console that is not heard of
+        self.write_deadline = 0.0  # real seconds for which what was sent may still arrive
         self.longest = 0.0  # real seconds that one write of this rollout, with its outcome, may take
 
     @property

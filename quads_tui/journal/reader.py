@@ -8,13 +8,15 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quads_tui.rollout.errors import QuadsTuiError
-from quads_tui.rollout.events import Event, from_row
-from quads_tui.rollout.http_log import Exchange
 
-from .store import APPLICATION_ID, SCHEMA, row_of_schema_2
+from .schema import APPLICATION_ID, SCHEMA, row_of_schema_2
+
+if TYPE_CHECKING:
+    from quads_tui.rollout.events import Event
+    from quads_tui.rollout.http_log import Exchange
 
 _GROUP = 2000  # events that are decoded together
 
@@ -78,6 +80,8 @@ class JournalReader:
 
     def events(self, since: int = 0) -> Iterator[tuple[int, Event]]:
         """Events in order with their numbers, those after `since`."""
+        from quads_tui.rollout.events import from_row  # here, for those who want no events
+
         if self._schema < 3:
             yield from self._older_events(since)
             return
@@ -90,6 +94,8 @@ class JournalReader:
             yield from zip(numbers, map(from_row, events), strict=True)
 
     def _older_events(self, since: int) -> Iterator[tuple[int, Event]]:
+        from quads_tui.rollout.events import from_row
+
         for number, *row in self._db.execute("select n, at, kind, host, body from event where n > ? order by n", (since,)):
             yield number, from_row(json.loads(row_of_schema_2(*row)))
 
@@ -98,6 +104,10 @@ class JournalReader:
         for at, body in self._db.execute("select at, body from sample where at > ? order by n", (since,)):
             yield StoredSample(at, json.loads(body))
 
+    def sample_times(self) -> list[float]:
+        """Real times of all samples, in their order."""
+        return [at for (at,) in self._db.execute("select at from sample order by n")]
+
     def last_sample(self) -> float:
         """Real time of the newest; 0 for none."""
         found: float | None = self._db.execute("select max(at) from sample").fetchone()[0]
@@ -105,6 +115,8 @@ class JournalReader:
 
     def exchanges(self, host: str, last: int = 20) -> list[Exchange]:
         """The last requests that were made for a host, the oldest first. Empty in journals that did not keep them."""
+        from quads_tui.rollout.http_log import Exchange
+
         if self._schema < 2:
             return []
         names = ("at", "host", "method", "path", "status", "seconds", "error")

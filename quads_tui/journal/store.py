@@ -22,8 +22,7 @@ from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 
-APPLICATION_ID = 0x51554144  # "QUAD": marks our files
-SCHEMA = 3
+from .schema import APPLICATION_ID, SCHEMA, row_of_schema_2
 
 _TABLES = """
 create table meta (key text primary key, value text not null) without rowid;
@@ -292,11 +291,6 @@ def _owner(database: sqlite3.Connection) -> int:
     """How often the journal was opened for writing. Journals of before do not know."""
     found = database.execute("select value from meta where key = 'owner'").fetchone()
     return int(found[0]) if found else 0
-
-
-def row_of_schema_2(at: float, kind: str, host: str | None, body: str) -> str:
-    """An event's body as it is kept now, from the columns of an older journal."""
-    return json.dumps([kind, at, *([] if host is None else [host]), *json.loads(body).values()])
 
 
 def _may_wait(row: _Row | None) -> bool:

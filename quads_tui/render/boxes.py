@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.text import Text
 
@@ -21,7 +21,6 @@ from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRON
 from .plot import PER_CELL, area, columns, points, rounded_top
 from .symbols import BRAILLE, Symbols
 
-T = TypeVar("T")
 _GAP = "   "
 _LABEL = 9  # cells of the labels within a box
 _WORDS = 36  # cells of a box of latencies from which on it has room for whole words
@@ -83,10 +82,6 @@ class Span(NamedTuple):
         seconds = min(max(columns, round(wanted / speed)), max(kept, _LEAST))
         return cls(seconds, ago(seconds * speed))
 
-    def columns(self, seconds: Sequence[T], value: Callable[[T], float | None], count: int) -> list[float | None]:
-        """`seconds`: what was kept of each, the newest last."""
-        return columns([value(one) for one in list(seconds)[-self.seconds :]], self.seconds, count)
-
 
 def ago(seconds: float) -> str:
     """The words at the beginning of a time axis that ends now."""
@@ -113,8 +108,8 @@ def queue_box(
     per = PER_CELL[symbols.graphs]
     rows, cells = height - 2 - len(lines), width - 9
     span = Span.of(rollout.speed, per * cells, _QUEUE, len(meters.lane_depths))
-    depths = span.columns(meters.lane_depths, float, per * cells)
-    blocked = [bool(value) for value in span.columns(meters.lane_blocked, float, cells)]
+    depths = columns(meters.lane_depths, span.seconds, per * cells)
+    blocked = [bool(value) for value in columns(meters.lane_blocked, span.seconds, cells)]
     top = rounded_top(max((value for value in depths if value), default=1.0))
     drawn = area(
         symbols.graphs,
@@ -297,13 +292,8 @@ def latency_box(
 
 def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
     """A second without a request is a gap."""
-
-    place = MeterPoint._fields.index(which)
-
-    def value(point: MeterPoint) -> float | None:
-        return point[place] if point.exchanges else None
-
-    return span.columns(meter.points, value, count)
+    place, newest = MeterPoint._fields.index(which), list(meter.points)[-span.seconds :]
+    return columns([point[place] if point.exchanges else None for point in newest], span.seconds, count)
 
 
 def _quantiles(window: Window, width: int) -> Text:

@@ -1,9 +1,8 @@
-"""The clouds of a rollout: how they are named together, and how far each is. One cloud needs none of this: its rollout tells."""
+"""The clouds of a rollout: how far each is. One cloud needs none of this: its rollout tells."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 from rich.text import Text
 
@@ -11,7 +10,6 @@ from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 
 from .line import cut
-from .numbers import count
 from .palette import CURSOR, GOOD, QUIET, STAGE_STYLES, STYLES, lifted
 from .shares import drawn_shares, ended_shares
 from .symbols import BRAILLE, Symbols
@@ -19,16 +17,6 @@ from .symbols import BRAILLE, Symbols
 _BAR = 6  # cells
 _GAP = 2  # cells between two clouds
 _ENDS = (HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD)
-
-
-def clouds_name(clouds: Sequence[str]) -> str:
-    """The name of the only cloud, the names of two, else how many there are."""
-    return ", ".join(clouds) if len(clouds) <= 2 else count(len(clouds), "cloud")
-
-
-def short_clouds_name(clouds: Sequence[str]) -> str:
-    """The same for a narrow column: the name of the only cloud, else how many there are."""
-    return clouds[0] if len(clouds) == 1 else count(len(clouds), "cloud") if clouds else ""
 
 
 def cloud_words(cloud: str, counts: Counter[HostStatus]) -> str:

@@ -13,10 +13,10 @@ from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.waits import paused_subject
 
-from .clouds import clouds_name
 from .eta import header_words
 from .host_bar import ORDER, HostShares
 from .line import fitted
+from .names import clouds_name
 from .numbers import count, duration
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .symbols import BRAILLE, Symbols

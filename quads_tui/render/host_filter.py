@@ -18,7 +18,7 @@ from time import thread_time
 
 from quads_tui.rollout.pieces import PIECE, at_once
 from quads_tui.rollout.safety import Safety
-from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState
 
 LONGEST = 200  # characters of a filter
@@ -39,13 +39,15 @@ def _rack(host: HostState) -> str:
     return host.short.partition("-")[0]
 
 
+_STAGE_WORDS = {stage: f"{stage.value} {stage.short}" for stage in Stage}
+
 FIELDS: Mapping[str, Callable[[HostState], str]] = {
     "name": lambda host: host.name,
     "model": lambda host: f"{host.model} {host.short}",  # many labs have it in the name only
     "rack": _rack,
     "cloud": lambda host: host.cloud,
-    "state": lambda host: f"{host.status.value}{' armed' if host.armed else ''}",
-    "stage": lambda host: f"{host.stage.value} {host.stage.short}" if host.stage else "",
+    "state": lambda host: f"{host.status} armed" if host.armed else host.status,
+    "stage": lambda host: _STAGE_WORDS[host.stage] if host.stage else "",
     "cause": lambda host: f"{host.cause or ''} {host.reason}",
     "note": lambda host: host.note,
     "safety": lambda host: host.safety.value if host.left_behind else "",
@@ -53,7 +55,7 @@ FIELDS: Mapping[str, Callable[[HostState], str]] = {
 
 
 def _row(host: HostState) -> str:
-    parts = (host.name, host.model, host.cloud, host.status.value, host.stage or "", host.cause or "", host.note, host.reason)
+    parts = (host.name, host.model, host.cloud, host.status, host.stage or "", host.cause or "", host.note, host.reason)
     return " ".join(parts)
 
 

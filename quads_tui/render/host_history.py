@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 from quads_tui.rollout.learned import HostResult
 from quads_tui.rollout.metrics import quantile
 from quads_tui.rollout.stages import HostStatus, Stage
-from quads_tui.rollout.time_words import date_and_time
+from quads_tui.rollout.time_words import date_and_time, rfc3339
 
 from .numbers import duration, measured
-from .report.data import rfc3339
 
 _LAST = 5  # rollouts of a host in its line
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping
-from itertools import islice
-from operator import itemgetter
 from typing import Any, assert_never
 
 from quads_tui.rollout.pieces import PIECE, at_once
@@ -36,6 +34,7 @@ def _rank(status: HostStatus) -> int:
             assert_never(status)
 
 
+_RANKS = {status: _rank(status) for status in HostStatus}
 _STAGES = {stage: number for number, stage in enumerate(Stage)}
 
 _KEYS: Mapping[str, Callable[[HostState], Any]] = {
@@ -44,7 +43,7 @@ _KEYS: Mapping[str, Callable[[HostState], Any]] = {
     "cloud": lambda host: host.cloud,
     "model": lambda host: host.model,
     "stage": lambda host: _STAGES[host.stage] if host.stage else -1,
-    "state": lambda host: _rank(host.status),
+    "state": lambda host: _RANKS[host.status],
     "tries": lambda host: -sum(host.attempts.values()),
     "time": lambda host: (host.status.is_final or not host.since, host.since),  # the longest in its stage first
     "cause": lambda host: (not host.cause, host.cause or "", host.reason),
@@ -65,14 +64,14 @@ def ordered_in_pieces(
     def attention(host: HostState) -> tuple[int, float]:
         if host.status is HostStatus.FAILED:
             return 0, -float(host.armed)
-        return _rank(host.status), -slowness(host) if host.status is HostStatus.RUNNING else 0.0
+        return _RANKS[host.status], -slowness(host) if host.status is HostStatus.RUNNING else 0.0
 
     key = attention if order == "attention" else _KEYS[order]
-    rest = iter(hosts)
-    found: list[tuple[Any, HostState]] = []
-    while piece := [(key(host), host) for host in islice(rest, PIECE)]:
-        found += sorted(piece, key=itemgetter(0), reverse=turned)
+    given, keys, found = list(hosts), list[Any](), list[int]()
+    for start in range(0, len(given), PIECE):
+        keys += map(key, given[start : start + PIECE])
+        found += sorted(range(start, len(keys)), key=keys.__getitem__, reverse=turned)
         yield
-    found.sort(key=itemgetter(0), reverse=turned)  # of sorted pieces: it only merges them
+    found.sort(key=keys.__getitem__, reverse=turned)  # of sorted pieces: it only merges them
     yield
-    return [host for _, host in found]
+    return [given[place] for place in found]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
@@ -14,7 +14,7 @@ from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import HostState
 
-from .line import cut, fitted, joined
+from .line import StyledLine, cut, fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, CURSOR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
 from .reasons import fitting, fuller_notes, shorter_notes
@@ -22,6 +22,7 @@ from .symbols import BRAILLE, Symbols
 from .wait_reason import HostNote, HostWord
 
 _PROGRESS = 12  # cells of the line that is full when an install has taken its usual time
+_LONGEST_LABEL, _LONGEST_SHORT = max(len(stage.label) for stage in Stage), max(len(stage.short) for stage in Stage)
 _HOURS = 10 * 3600 - 30  # seconds from which on a time with its minutes takes eleven cells
 _NARROW, _NO_TIMES = 100, 72  # cells of the screen below which some columns have no room
 
@@ -85,7 +86,7 @@ class Columns:
 
     @property
     def stage_name(self) -> int:
-        return max(len(stage.short if self.narrow else stage.label) for stage in Stage)
+        return _LONGEST_SHORT if self.narrow else _LONGEST_LABEL
 
     @property
     def hook_cells(self) -> int:
@@ -131,7 +132,7 @@ def heading(columns: Columns, sort: str = "") -> Text:
     line = Text(style=QUIET)
     for column, title in columns.titles:
         line.append(title, STRONG if sort and SORTED_BY.get(column) == sort else "")
-    return _exactly(line, columns)
+    return fitted(line, columns.width, ellipsis=columns.symbols.ellipsis)
 
 
 def host_row(
@@ -144,7 +145,7 @@ def host_row(
     note: HostNote,
     cursor: bool = False,
     marked: bool = False,
-) -> Text:
+) -> StyledLine:
     """The host's line, exactly `columns.width` cells. `now` is real time; the time shown is the rollout's own."""
     symbols = columns.symbols
 
@@ -176,15 +177,30 @@ def host_row(
                 seconds = (now - host.since) * speed if host.since else 0.0
                 parts.append((f"{_ago(seconds):>10}", ""))
             case Column.NOTE:
-                room = columns.width - sum(cell_len(words) for words, _ in parts)
-                parts += _note(host, note, room, symbols, ink)
+                parts += _note(host, note, columns.width - _cells(parts), symbols, ink)
             case _:
                 assert_never(column)
-    room = columns.width - sum(cell_len(words) for words, _ in parts)
-    if room < 0:
-        return _exactly(joined(parts, CURSOR if cursor else ""), columns)
-    parts.append((" " * room, ""))
-    return joined(parts, CURSOR if cursor else "")
+    room = columns.width - _cells(parts)
+    line = StyledLine([*parts, (" " * room, "")], CURSOR if cursor else "")
+    return line if room >= 0 else line.clipped(columns.width, symbols.ellipsis)
+
+
+def row_key(host: HostState, note: HostNote) -> Hashable:
+    """All that the host's line depends on of these two, as a key for caches; a host that is under way changes more often than
+    its line does."""
+    words = (note.text, note.quiet, progress_cells(note))
+    if host.status.is_final:  # its note is shortened by all that is known of its end
+        return host.name, host.version, words
+    return host.name, host.status, host.stage, host.attempt, (*host.marks.items(), *host.hooks.items()), words
+
+
+def progress_cells(note: HostNote) -> int:
+    """How many cells of the line that shows how far an install is are full; 0: there is none."""
+    return 0 if note.progress is None else min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
+
+
+def _cells(parts: Sequence[tuple[str, str]]) -> int:
+    return sum([len(words) if words.isascii() else cell_len(words) for words, _ in parts])
 
 
 def _ago(seconds: float) -> str:
@@ -195,8 +211,7 @@ def _ago(seconds: float) -> str:
 def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:
     """Behind a line that shows how far an install is."""
     parts, text = [("  ", "")], note.text
-    if note.progress is not None:
-        done = min(_PROGRESS, max(1, round(_PROGRESS * note.progress)))
+    if done := progress_cells(note):
         parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
         parts.append(("  ", ""))
     room -= sum(len(words) for words, _ in parts)
@@ -227,10 +242,6 @@ def _state(word: HostWord, status: HostStatus, ink: Callable[[str], str]) -> lis
         case _:
             style = STYLES[status] if status.is_final else ATTENTION if word is HostWord.WRITING else ""
             return [(f" {word.value:<9}", ink(style))]
-
-
-def _exactly(line: Text, columns: Columns) -> Text:
-    return fitted(line, columns.width, ellipsis=columns.symbols.ellipsis)
 
 
 def glyph(host: HostState, stage: Stage, symbols: Symbols) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Span, Text
@@ -17,6 +18,30 @@ def cut(text: str, width: int, ellipsis: str = BRAILLE.ellipsis) -> str:
     if cell_len(text) <= width:
         return set_cell_size(text, width)
     return set_cell_size(text, width - 1) + ellipsis if width > 0 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class StyledLine:
+    """Words with their styles, on a common one: what is drawn so often that a Text would cost too much."""
+
+    parts: Sequence[tuple[str, str]]
+    style: str = ""
+
+    @property
+    def plain(self) -> str:
+        return "".join([words for words, _ in self.parts])
+
+    def clipped(self, width: int, ellipsis: str) -> StyledLine:
+        """Exactly `width` cells of it, where it is wider."""
+        parts: list[tuple[str, str]] = []
+        room = width - 1
+        for words, ink in self.parts:
+            fits = words[: _characters(words, room)]
+            parts.append((fits, ink))
+            room -= cell_len(fits)
+            if fits != words:
+                break
+        return StyledLine([*parts, (ellipsis, ""), (" " * room, "")] if width > 0 else [], self.style)
 
 
 def joined(parts: Sequence[tuple[str, str]], style: str = "") -> Text:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, groupby
-from math import ceil, log
+from itertools import accumulate, groupby, pairwise
+from math import ceil, inf, log
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from rich.text import Span, Text
@@ -34,11 +35,11 @@ def line_of(cells: Iterable[Cell]) -> Text:
     spans: list[Span] = []
     for place in (1, 2):
         start = 0
-        for style, run in groupby(kept, key=lambda cell: cell[place]):
+        for style, run in groupby(map(itemgetter(place), kept)):
             end = start + len(list(run))
             spans += [Span(start, end, style)] if style else []
             start = end
-    return Text("".join(cell[0] for cell in kept), spans=spans)
+    return Text("".join([cell[0] for cell in kept]), spans=spans)
 
 
 def places(spans: Iterable[tuple[float, float]], start: float, end: float, count: int) -> list[range]:
@@ -110,16 +111,14 @@ def _cell(layers: Sequence[Layer], levels: tuple[int, ...], base: int, ground: s
     return _BLOCKS[eighths], lower.style, above if eighths < 8 else ""
 
 
-def columns(values: Sequence[Value], seconds: int, count: int, merge: Callable[..., float] = max) -> list[Value]:
-    """The newest `seconds` of values, one a second, as `count` columns, the newest at the right; None where nothing was."""
-    newest = list(values)[-seconds:]
-    padded = [None] * (seconds - len(newest)) + newest
-    found: list[Value] = []
-    for column in range(count):
-        start = column * seconds // count
-        part = [value for value in padded[start : max(start + 1, (column + 1) * seconds // count)] if value is not None]
-        found.append(merge(part) if part else None)
-    return found
+def columns(values: Iterable[Value], seconds: int, count: int) -> list[Value]:
+    """The newest `seconds` of values, one a second, as `count` columns, the newest at the right: the highest of each; None where
+    nothing was."""
+    known = [-inf if value is None else value for value in list(values)[-seconds:]]
+    padded = [-inf] * (seconds - len(known)) + known
+    starts = [column * seconds // count for column in range(count + 1)]
+    tops = [max(padded[start : max(start + 1, end)]) for start, end in pairwise(starts)]
+    return [None if top == -inf else top for top in tops]
 
 
 def rounded_top(value: float) -> int:
@@ -150,14 +149,15 @@ def area(
     """
     per, steps = PER_CELL[kind], 4 if kind == "braille" else len(_BLOCKS if kind == "block" else _ASCII) - 1
     levels = [0 if not value else max(1, round(min(value, top) / top * steps * height)) for value in values]
+    parts = list(zip(*[iter(levels)] * per, strict=False))  # cell by cell
     lines = []
-    known: dict[tuple[int, ...], tuple[str, str]] = {}  # most cells are like others
     for row in range(height - 1, -1, -1):
         cells: list[Cell] = []
-        for cell in range(len(levels) // per):
-            part = tuple([min(steps + 1, max(0, level - row * steps)) for level in levels[per * cell : per * (cell + 1)]])
+        known: dict[tuple[int, ...], tuple[str, str]] = {}  # most cells are like others
+        for cell, part in enumerate(parts):
             if part not in known:
-                known[part] = _filled(kind, part), edge if any(0 < level <= steps for level in part) else below
+                inside = [min(steps + 1, max(0, level - row * steps)) for level in part]
+                known[part] = _filled(kind, inside), edge if any(0 < level <= steps for level in inside) else below
             glyph, style = known[part]
             if zero and not row and per == 1 and values[cell] == 0:
                 glyph, style = ("_" if kind == "ascii" else _BLOCKS[1]), zero
@@ -197,11 +197,12 @@ def points(
     cells = len(curves[0][0]) // per if curves else 0
     rows = [[(" ", "") for _ in range(cells)] for _ in range(height)]
     dots: dict[tuple[int, int], int] = {}
+    width = high - low if linear else log(high / low)
     for values, style in curves:
         for place, value in enumerate(values[: cells * per]):
             if value is None or (not value and not linear):
                 continue
-            share = (value - low) / (high - low) if linear else log(max(value, low) / low) / log(high / low)
+            share = (value - low if linear else log(max(value, low) / low)) / width
             step = min(height * steps - 1, int(share * height * steps))
             row, cell = height - 1 - step // steps, place // per
             if value > high:

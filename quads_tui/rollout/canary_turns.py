@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from heapq import nsmallest
 
 from .canary import CanaryGroup
+from .pieces import PIECE
 from .state import HostState, Rollout
 
 
@@ -17,25 +19,42 @@ class CanaryTurns:
         self._first: dict[str, tuple[str, ...]] = {}  # by the hosts that wait: those that they wait for
         self._opens: dict[tuple[str, ...], float] = {}  # seconds until the write of the last one that was asked for
 
-    def arrange(self, hosts: list[HostState]) -> list[HostState]:
+    def arrange(self, hosts: list[HostState]) -> Generator[None, None, list[HostState]]:
         """Of hosts that have not begun, in the order of their turns: who is still to be the first of its type comes before the
-        others, and who waits for it after them."""
+        others, and who waits for it after them. In pieces of many hosts."""
+        if all(group.is_open for group in self._canaries.groups):
+            return hosts
         closed: dict[int, tuple[CanaryGroup, list[HostState]]] = {}
-        for host in hosts:
+        for number, host in enumerate(hosts):
+            if not number % PIECE:
+                yield
             if (group := self._canaries[host.name]) is not None:
                 closed.setdefault(id(group), (group, []))[1].append(host)
-        if not closed:
-            return hosts
-        firsts: list[HostState] = []
+        firsts: dict[str, HostState] = {}
         for group, theirs in closed.values():
             missing = max(0, group.wanted - len(group.built) - len(group.live))
-            candidates = sorted(theirs, key=lambda host: self._durations.tail(host.name) or 0.0)[:missing]
-            firsts += candidates
+            candidates: list[HostState] = []
+            for start in range(0, len(theirs), PIECE):
+                yield
+                candidates = nsmallest(missing, [*candidates, *theirs[start : start + PIECE]], key=self._tail)
+            firsts |= {host.name: host for host in candidates}
             names = (*group.live, *(host.name for host in candidates))
-            self._first |= {host.name: names for host in theirs if host not in candidates}
-        begins = {host.name for host in firsts}
-        others = [host for host in hosts if host.name not in begins and host.name not in self._first]
-        return [*firsts, *others, *(host for host in hosts if host.name in self._first)]
+            for number, host in enumerate(theirs):
+                if not number % PIECE:
+                    yield
+                if host.name not in firsts:
+                    self._first[host.name] = names
+        others: list[HostState] = []
+        waiting: list[HostState] = []
+        for number, host in enumerate(hosts):
+            if not number % PIECE:
+                yield
+            if host.name not in firsts:
+                (waiting if host.name in self._first else others).append(host)
+        return [*firsts.values(), *others, *waiting]
+
+    def _tail(self, host: HostState) -> float:
+        return self._durations.tail(host.name) or 0.0
 
     def turn(self, host: str, soonest: float, ready: float, write: float, turns: Mapping[str, float]) -> float:
         """Seconds until its write is applied. `soonest`: if it waited for no other host; `ready`: from its begin until it may be

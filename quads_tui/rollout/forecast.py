@@ -114,7 +114,7 @@ def forecast_in_pieces(rollout: Rollout, meters: Meters, now: float) -> Generato
         return Forecast(now, why=f"stopped ({rollout.end_reason})" if rollout.end_reason else "stopped")
     remaining = RemainingHosts(rollout, now)
     yield from remaining.look(rollout)
-    late = _late(rollout, remaining, now)
+    late = yield from _late(rollout, remaining, now)
     left = remaining.writes_left
     between = _between(rollout, left, now) if left else (0.0, 0.0)
     rate = 60.0 / between[0] if between and between[0] else None
@@ -211,14 +211,15 @@ def _settled(rollout: Rollout, now: float) -> Forecast:
     return Forecast(now, 0.0, 0.0, lane_empty=0.0)
 
 
-def _late(rollout: Rollout, remaining: RemainingHosts, now: float) -> frozenset[str]:
+def _late(rollout: Rollout, remaining: RemainingHosts, now: float) -> Generator[None, None, frozenset[str]]:
     """The hosts that the time limit leaves; they are no longer among those that remain."""
-    names = remaining.to_begin if rollout.plan.until else []
+    if not rollout.plan.until:
+        return frozenset()
+    names = yield from remaining.to_begin()
     if not names:
         return frozenset()
-    limit = TimeLimit(rollout, now)
-    late = limit.late(names, remaining.writes_left - sum(map(limit.writes, names)))
-    remaining.leave_out(late)
+    late = yield from TimeLimit(rollout, now).late(names, remaining.writes_left)
+    yield from remaining.leave_out(late)
     return late
 
 

@@ -190,6 +190,7 @@ class WriteMark(Protocol):
 class Probe(StrEnum):
     """What a read says about a write whose outcome is unknown."""
 
+    CONFIRMED = "confirmed"  # a read shows the change, and the server says itself that it has finished with the request
     APPLIED = "applied"  # a read shows the change
     LIKELY = "likely"  # a read shows what was wanted, but others bring that about too: the request itself may still be on its way
     ABSENT = "absent"  # a read shows that it is not there (yet)

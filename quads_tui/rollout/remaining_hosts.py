@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Generator, Mapping
 from heapq import merge
-from itertools import islice
+from itertools import chain, islice
 from math import exp, log, sqrt
 from typing import NamedTuple
 
@@ -104,22 +104,38 @@ class RemainingHosts:
             else:
                 self._before.append((host, last))
         yield from self._sort_by_turn(rollout)
-        self._unwritten[None] = self._canaries.arrange(self._unwritten[None])
+        self._unwritten[None] = yield from self._canaries.arrange(self._unwritten[None])
 
-    @property
-    def to_begin(self) -> list[str]:
+    def to_begin(self) -> Generator[None, None, list[str]]:
         """Hosts on which nothing was started, in the order of their turns."""
-        spare = [host.name for host, _ in self._before if host.stage is None and host.status is HostStatus.QUEUED]
-        return [*spare, *(host.name for host in self._unwritten[None] if host.status is HostStatus.QUEUED)]
+        spare, others = (host for host, _ in self._before), self._unwritten[None]
+        found: list[str] = []
+        for number, host in enumerate(chain(spare, others)):
+            if not number % PIECE:
+                yield
+            if host.stage is None and host.status is HostStatus.QUEUED:
+                found.append(host.name)
+        return found
 
-    def leave_out(self, hosts: Collection[str]) -> None:
+    def leave_out(self, hosts: Collection[str]) -> Generator[None]:
         """They are not begun."""
-        for host in self._unwritten[None]:
+        unwritten: list[HostState] = []
+        for number, host in enumerate(self._unwritten[None]):
+            if not number % PIECE:
+                yield
             if host.name in hosts:
                 self.writes_left -= self._durations.writes[host.name]
                 self.not_begun[host.model] -= 1
-        self._unwritten[None] = [host for host in self._unwritten[None] if host.name not in hosts]
-        self._before = [(host, last) for host, last in self._before if host.name not in hosts]
+            else:
+                unwritten.append(host)
+        self._unwritten[None] = unwritten
+        before: list[tuple[HostState, Stage]] = []
+        for number, pair in enumerate(self._before):
+            if not number % PIECE:
+                yield
+            if pair[0].name not in hosts:
+                before.append(pair)
+        self._before = before
 
     def _likeness(self, host: HostState, last: Stage) -> Likeness:
         apart, spread = self._durations.expected.apart.get(host.name, (0.0, 0.0)) if last is Stage.INSTALL else (0.0, 0.0)

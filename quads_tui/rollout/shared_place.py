@@ -39,10 +39,10 @@ class SharedPlace(Protocol):
         """Which other console has the place, in words, while this one waits for it."""
         ...
 
-    async def take(self, lease: float, longest: float) -> Sequence[LeftWrite]:
+    async def take(self, write_deadline: float, longest: float) -> Sequence[LeftWrite]:
         """Wait for the place; it is ours when this returns, and is kept for `longest` real seconds at most.
 
-        `lease`: real seconds after which a console that is not heard of has lost it; not less than the write deadline. What is
+        `write_deadline`: real seconds for which what this console sends may still arrive after it was heard of last. What is
         returned is to be settled, and said so by `settled`, before anything is sent.
         """
         ...

@@ -64,6 +64,9 @@ class Stage(StrEnum):
                 assert_never(self)
 
 
+_ALL = tuple(Stage)
+
+
 class Kind(StrEnum):
     """What a rollout does to its hosts."""
 
@@ -75,7 +78,7 @@ class Kind(StrEnum):
     def stages(self) -> tuple[Stage, ...]:
         match self:
             case Kind.BUILD:
-                return tuple(Stage)
+                return _ALL
             case Kind.OWNERSHIP:
                 return (Stage.FOREMAN_BUILD,)
             case Kind.SPARE:

@@ -9,7 +9,7 @@ that end. Seconds are the rollout's own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Sequence
 from functools import cached_property
 from math import exp, sqrt
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from .durations import DurationStats
 from .learned import ENOUGH
 from .limits import Limits
 from .lognormal import NINE_OF_TEN, Lognormal, fit
+from .pieces import PIECE, at_once
 from .remaining_hosts import left
 from .stages import HostStatus, Kind, Stage
 from .state import Rollout
@@ -44,7 +45,6 @@ class TimeLimit:
         self._rollout = rollout
         self._durations: DurationStats = rollout.durations
         self._now = now
-        self._models = {host.name: host.model for host in rollout.plan.hosts}
         self.ceiling = rollout.durations.expected.install or Limits().install
         self._parts: dict[tuple[str, Kind, tuple[float, float] | None], HostNeeds] = {}
         self._fits: dict[str, tuple[Lognormal, float] | None] = {}
@@ -63,11 +63,19 @@ class TimeLimit:
     def writes(self, host: str) -> int:
         return self._durations.writes[host] if Stage.FOREMAN_BUILD in self._durations.kinds[host].stages else 0
 
-    def late(self, hosts: Iterable[str], writes: int) -> frozenset[str]:
-        """Of hosts that are begun in this order, after so many writes that are to come: those that would not be done in time.
-        They are left out, so that the others come the sooner."""
-        found, left = [], self.left(self._now)
-        for host in hosts:
+    def late(self, hosts: Sequence[str], writes: int) -> Generator[None, None, frozenset[str]]:
+        """Of hosts that are begun in this order: those that would not be done in time. They are left out, so that the others come
+        the sooner. `writes`: all that are to come, with those of these hosts. In pieces of many hosts."""
+        for number, host in enumerate(hosts):
+            if not number % PIECE:
+                yield
+            writes -= self.writes(host)
+        self._ages = yield from self._ages_in_pieces()
+        found, left, fits = [], self.left(self._now), len(self._fits)
+        for number, host in enumerate(hosts):
+            if not number % PIECE or len(self._fits) > fits:  # a fit is as much as a piece
+                fits = len(self._fits)
+                yield
             theirs = writes + self.writes(host)
             if self.needed(host, theirs) > left:
                 found.append(host)
@@ -77,11 +85,11 @@ class TimeLimit:
 
     def is_assumed(self, host: str) -> bool:
         """Too few installs of its model were seen: the deadline of the install stands in for them."""
-        return Stage.INSTALL in self._durations.kinds[host].stages and self._fitted(self._models[host]) is None
+        return Stage.INSTALL in self._durations.kinds[host].stages and self._fitted(self._rollout.hosts[host].model) is None
 
     def _part_of(self, host: str) -> HostNeeds:
         """Hosts that are alike share it."""
-        key = self._models[host], self._durations.kinds[host], self._durations.expected.apart.get(host)
+        key = self._rollout.hosts[host].model, self._durations.kinds[host], self._durations.expected.apart.get(host)
         found = self._parts.get(key)
         if found is None:
             found = self._parts[key] = self._made(*key)
@@ -126,12 +134,17 @@ class TimeLimit:
     @cached_property
     def _ages(self) -> dict[str, Counter[float]]:
         """By model: how long installs have run, but for those that are overdue. The first to end are the quick ones."""
+        return at_once(self._ages_in_pieces())
+
+    def _ages_in_pieces(self) -> Generator[None, None, dict[str, Counter[float]]]:
         ages: dict[str, Counter[float]] = {}
-        for host, since in self._durations.installing.items():
+        for number, (host, since) in enumerate(list(self._durations.installing.items())):
+            if not number % PIECE:
+                yield
             age = max(0.0, self._now - since) * self._rollout.speed
             if age <= self._durations.expected.overdue_after.get(host, self.ceiling):
                 rounded = _ROUND * round(age / _ROUND)
-                ages.setdefault(self._models[host], Counter())[rounded] += 1
+                ages.setdefault(self._rollout.hosts[host].model, Counter())[rounded] += 1
         return ages
 
     @cached_property

@@ -1,8 +1,8 @@
-"""Durations and times as people read them, written in one way everywhere. A duration never looks like a clock time."""
+"""Durations and times, written in one way everywhere. As people read them, a duration never looks like a clock time."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 _FAR = 20 * 3600.0  # real seconds from which on a clock time has its day beside it
 
@@ -58,3 +58,13 @@ def date_and_time(at: float) -> str:
 
 def _local(at: float) -> datetime:
     return datetime.fromtimestamp(at).astimezone()
+
+
+def rfc3339(at: float | None) -> str | None:
+    """UTC with milliseconds; None for none or for a number that is no time."""
+    if not at:
+        return None
+    try:
+        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.cluster.rollouts import ClusterRollout, ClusterRollouts
+from quads_tui.render.listing import Entry, State
 from quads_tui.render.report import build_report
-from quads_tui.render.report.document import State
-from quads_tui.render.report.listing import Entry, entry
+from quads_tui.render.report.entry import entry
+from quads_tui.render.report.formats import FORMATS
 from quads_tui.rollout.text import clean
 
 from .cluster_source import RolloutInCluster, all_events, all_samples, is_usual, standing
-from .history import DAMAGE, FORMATS, Unreadable
+from .history import DAMAGE, Unreadable
 from .options import Options, Refused
 from .outside_text import printable
 from .summary import read_summary, write_summary

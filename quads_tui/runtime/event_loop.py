@@ -8,35 +8,11 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from .asked import ASKED
 from .options import SIGNALS
 
 T = TypeVar("T")
 _AGAIN = 1.0  # real seconds; a cancellation can be lost too, where what is waited for is done in the same turn of the loop
-
-
-class Asked:
-    """Whether SIGTERM has asked this process to end. It is kept: Python drops what a handler raises inside some callbacks (an
-    import's, for one), and then the signal would have done nothing.
-
-    `taken`: a rollout hears signals itself from now on, and was told of this one.
-    """
-
-    def __init__(self) -> None:
-        self.signal = ""
-        self.taken = False
-
-    def reset(self) -> None:
-        """A command begins."""
-        self.signal, self.taken = "", False
-
-    def exit(self, *_: object) -> None:
-        """A handler for signal.signal. Raises SystemExit."""
-        self.signal = "SIGTERM"
-        raise SystemExit(SIGNALS["SIGTERM"])
-
-
-ASKED = Asked()
-"""Of this process, which signals are sent to."""
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:

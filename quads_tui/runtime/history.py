@@ -1,4 +1,7 @@
-"""Reports and list entries from the journals of the state directory, read-only."""
+"""Reports and list entries from the journals of the state directory, read-only.
+
+What replays a rollout is imported where that is done: to list summaries takes less time than these imports.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,11 @@ from contextlib import closing
 
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.reader import JournalReader, NoJournal
-from quads_tui.render.report import as_html, as_json, as_markdown, build_report
-from quads_tui.render.report.listing import Entry, entry
+from quads_tui.render.listing import Entry
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.garbage import no_garbage
 from quads_tui.rollout.text import clean
 
-FORMATS = {"md": as_markdown, "html": as_html, "json": as_json}
 # What reading a journal raises that is damaged, or that somebody else made: SQLite's, JSON's, and ours for what is in it.
 DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 
@@ -24,6 +25,9 @@ class Unreadable(QuadsTuiError):
 
 def report_text(rollout: StoredRollout, format: str) -> str:
     """Raises Unreadable."""
+    from quads_tui.render.report import build_report
+    from quads_tui.render.report.formats import FORMATS
+
     try:
         with closing(JournalReader(rollout.journal)) as journal, no_garbage():
             events = [event for _, event in journal.events()]
@@ -37,10 +41,12 @@ def report_text(rollout: StoredRollout, format: str) -> str:
 
 def list_entry(rollout: StoredRollout) -> Entry:
     """By all events of its journal, as if nobody ran it now. Raises Unreadable."""
+    from quads_tui.render.report.entry import entry
+
     try:
         with closing(JournalReader(rollout.journal)) as journal, no_garbage():
             events = (event for _, event in journal.events())
-            return entry(rollout.id, journal.facts(), events, [sample.at for sample in journal.samples()])
+            return entry(rollout.id, journal.facts(), events, journal.sample_times())
     except NoJournal as error:
         raise Unreadable(clean(error, 1000)) from None
     except DAMAGE as error:

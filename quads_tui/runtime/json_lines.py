@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from quads_tui.render.report.data import rfc3339
 from quads_tui.rollout.cloud_counts import cloud_counts, counts_of
 from quads_tui.rollout.events import (
     CanaryOverdue,
@@ -22,6 +21,7 @@ from quads_tui.rollout.overdue import overdue_installs
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.time_limit import not_begun
+from quads_tui.rollout.time_words import rfc3339
 from quads_tui.rollout.view import RolloutView
 
 from .options import emit_json

@@ -22,7 +22,7 @@ from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
 
-from .event_loop import ASKED
+from .asked import ASKED
 from .options import SIGNALS, current_user, notify
 from .rollout_metrics import MetricsServers
 from .running_rollout import RunningRollout

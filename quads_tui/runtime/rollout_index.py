@@ -13,13 +13,12 @@ from pathlib import Path
 
 from quads_tui.journal.catalogue import Catalogue, StoredRollout
 from quads_tui.journal.reader import JournalReader, NoJournal
-from quads_tui.render.clouds import short_clouds_name
 from quads_tui.render.eta import header_words
 from quads_tui.render.header import left_armed
 from quads_tui.render.host_bar import HostShares
+from quads_tui.render.listing import Entry, State
+from quads_tui.render.names import short_clouds_name
 from quads_tui.render.numbers import count, duration
-from quads_tui.render.report.document import State
-from quads_tui.render.report.listing import Entry
 from quads_tui.render.rollout_list import Row, RowGroup
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean

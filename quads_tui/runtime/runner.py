@@ -203,10 +203,8 @@ class RolloutRunner:
         if executor.owed_to_quads:
             notify(f"  pending: {count(executor.owed_to_quads, 'update')} to QUADS. To send: {journal.resume_command}")
         if clouds := ", ".join(executor.undecided_in_quads):
-            notify(
-                f"  QUADS validates {clouds} only when all hosts that are scheduled there are built. Retry the unfinished hosts,"
-            )
-            notify(f"  or remove their schedules in QUADS; then run: {journal.resume_command}")
+            notify(f"  QUADS validates {clouds} only when all hosts that are scheduled there are built. Finish the others, here")
+            notify(f"  or in their own rollouts, or remove their schedules in QUADS; then run: {journal.resume_command}")
         with suppress(Unreadable):  # whoever lists it next need not replay it
             await asyncio.to_thread(summarised, StoredRollout(rollout.id, directory, {}))
         return status(rollout, executor.stopped)

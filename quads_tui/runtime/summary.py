@@ -16,8 +16,7 @@ from typing import Any
 
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.reader import JournalReader, NoJournal
-from quads_tui.render.report.document import State
-from quads_tui.render.report.listing import Entry
+from quads_tui.render.listing import Entry, State
 from quads_tui.rollout.text import clean
 
 from .history import DAMAGE, Unreadable, list_entry

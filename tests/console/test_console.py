@@ -163,8 +163,8 @@ async def test_a_frame_repaints_only_visible_rows_of_hosts_that_changed() -> Non
             d.app.frame()
         await d.pilot.pause()
         drawn: list[int] = []
-        render = d.app.table.render_line
-        d.app.table.render_line = lambda y: (drawn.append(y), render(y))[1]  # type: ignore[method-assign]
+        replace = d.app.table.replace
+        d.app.table.replace = lambda lines: (drawn.extend(lines), replace(lines))[1]  # type: ignore[method-assign]
         hidden, visible = d.app.table.shown[-1], d.app.table.shown[3]
         d.model.apply(Notice(NOW, "info", "x"))
         d.model.dirty.add(hidden)

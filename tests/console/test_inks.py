@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
 from rich.text import Span, Text
@@ -11,7 +12,7 @@ from rich.theme import Theme
 from textual.strip import Strip
 
 from quads_tui.console.inks import Inks
-from quads_tui.render.line import joined
+from quads_tui.render.line import StyledLine, fitted, joined
 from quads_tui.render.palette import AREA, BAD, CURSOR, PALETTES, QUIET, SHADE, STRONG, as_ground
 
 CONSOLE = Console(theme=Theme(PALETTES["dark"]), color_system="truecolor", force_terminal=True)
@@ -36,8 +37,24 @@ def test_a_line_is_drawn_as_rich_draws_it(words: str, spans: list[Span], base: s
 def test_parts_are_joined_as_rich_assembles_them(parts: list[tuple[str, str]]) -> None:
     inks = Inks(CONSOLE, UNDER)
     together, assembled = joined(parts, CURSOR), Text.assemble(*parts, style=CURSOR)
-    assert together.plain == assembled.plain
+    line = StyledLine(parts, CURSOR)
+    assert together.plain == line.plain == assembled.plain
+    row = inks.row(line, cell_len(line.plain))
+    assert list(row) == list(inks.strip(together)), "no more pieces than there are styles"
+    assert row.cell_length == sum(segment.cell_length for segment in row)
     drawn, wanted = (
-        [(letter, segment.style) for segment in inks.strip(text) for letter in segment.text] for text in (together, assembled)
+        [(letter, segment.style) for segment in strip for letter in segment.text] for strip in (row, inks.strip(assembled))
     )
     assert drawn == wanted
+
+
+@given(parts=st.lists(st.tuples(st.text("ab日", max_size=4), styles), min_size=1, max_size=4), width=st.integers(0, 12))
+@settings(max_examples=100, deadline=None)
+def test_a_line_that_is_too_wide_is_cut_as_a_text_is(parts: list[tuple[str, str]], width: int) -> None:
+    line, text = StyledLine(parts, CURSOR), joined(parts, CURSOR)
+    if text.cell_len > width:
+        cut = line.clipped(width, "…")
+        wanted = fitted(text, width)
+        assert cut.plain == wanted.plain
+        inks = Inks(CONSOLE, UNDER)
+        assert list(inks.row(cut, width)) == list(inks.strip(wanted))

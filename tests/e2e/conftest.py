@@ -19,9 +19,8 @@ import pytest
 
 from quads_tui.emulators.lab import generated
 from tests import postgres
+from tests.forks import Program
 from tests.waiting import PATIENCE, wait_for
-
-from .forks import Forked
 
 # Own seconds. At speed, a busy machine makes hours of a second that a request waits for the processor; nothing here tests these.
 PATIENT = {"power_off": 14_400, "pxe_set": 14_400, "power_on": 14_400, "foreman_build": 72_000}
@@ -62,7 +61,7 @@ class Lab:
         command = self.command(*words, site=site)
         with TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
-            status = Forked(command[3:], out=str(out), err=str(err)).wait(300)
+            status = Program(command[3:], out=str(out), err=str(err)).wait(300)
             return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
 
     def limited(self, **limits: float) -> str:
@@ -99,14 +98,14 @@ def emulated(
     """`ipmi`: so many of the hosts, the first ones, have BMCs that speak IPMI."""
     words = ["--hosts", str(hosts), "--speed", str(speed), "--faults", faults, "--seed", str(seed), "--dir", str(directory)]
     words += ["--quads", quads] if quads else []
-    process: Forked | subprocess.Popen[bytes]
+    process: Program | subprocess.Popen[bytes]
     if ipmi:
         fleet = directory.with_suffix(".json")
         fleet.parent.mkdir(parents=True, exist_ok=True)
         fleet.write_text(json.dumps(mixed_fleet(hosts, seed, ipmi)))
         process = subprocess.Popen([sys.executable, "-m", "quads_tui.emulators", *words, "--fleet", str(fleet)])
     else:
-        process = Forked(["emulate", *words])
+        process = Program(["emulate", *words])
     try:
         wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
         assert process.poll() is None, "the emulators ended"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -13,10 +14,10 @@ from typing import Any
 import pytest
 
 from tests import postgres
+from tests.forks import Program
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab
-from .forks import Forked
 
 MakeLab = Callable[..., Lab]
 pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
@@ -78,12 +79,12 @@ class Worker:
         words = ["worker", "--cluster", dsn, "--site", str(lab.site), "--state-dir", str(self.directory / "state")]
         words += ["--lease", str(lease)]
         self.err = self.directory / "err"
-        self.process: Forked | subprocess.Popen[bytes]
+        self.process: Program | subprocess.Popen[bytes]
         if program:
             with self.err.open("wb") as err:
                 self.process = subprocess.Popen([*program, *words], stdout=err, stderr=err, stdin=subprocess.DEVNULL)
         else:
-            self.process = Forked(words, out=str(self.directory / "out"), err=str(self.err))
+            self.process = Program(words, out=str(self.directory / "out"), err=str(self.err))
 
     def said(self, words: str) -> bool:
         return words in self.err.read_text()
@@ -194,3 +195,23 @@ def test_a_command_reaches_whoever_carries_the_rollout_and_wakes_a_settled_one(c
     worker.process.send_signal(signal.SIGTERM)
     assert worker.process.wait(PATIENCE) == 143, worker.err.read_text()
     assert made.rows("select count(*) from quads_tui.worker where gone is null") == [(0,)]
+
+
+def test_hosts_of_several_locations_become_a_rollout_for_each(cluster: Callable[..., Cluster]) -> None:
+    made = cluster(hosts=3, speed=400)
+    host, *others = made.lab.counts()["hosts"]
+    site = made.lab.edited("site.yaml", lambda text: f'{text}locations: {{"^{host.partition(".")[0]}": pod2}}\n')
+    words = ("run", made.lab.assignment, "--cluster", made.dsn, "--yes", "--no-survey")
+    refused = made.lab.run(*words, site=site)
+    assert refused.returncode == 3
+    assert (
+        f"with --location none and --location pod2 (2 hosts without one: {', '.join(others)}; 1 host at pod2: {host})"
+        in refused.stderr
+    )
+    there = made.lab.run(*words, "--location", "pod2", site=site)
+    assert there.returncode == 0, there.stderr
+    assert "at the location pod2 is running: it waits for one" in there.stderr
+    rest = made.lab.run(*words, "--location", "none", "--expect", "2", site=site)
+    assert rest.returncode == 0, rest.stderr
+    listed = made.lab.run("rollouts", "--json", "--cluster", made.dsn).stdout.splitlines()
+    assert [(one["location"], one["hosts"]) for one in map(json.loads, listed)] == [("", 2), ("pod2", 1)]

@@ -18,10 +18,10 @@ import pytest
 
 from quads_tui.inputs import load_site
 from quads_tui.runtime.process_resources import ProcessResources
+from tests.forks import Piped
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines, whole_lines
-from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 

@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.forks import Piped
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
-from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 

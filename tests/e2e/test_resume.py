@@ -21,10 +21,10 @@ from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
 from quads_tui.runtime.options import Options
 from quads_tui.runtime.resume import _assignment_from
+from tests.forks import Piped
 from tests.waiting import wait_for
 
 from .conftest import Lab, lines, whole_lines
-from .forks import Piped
 
 HOSTS = 5
 KILLED = -signal.SIGKILL

@@ -14,10 +14,10 @@ import pytest
 
 from quads_tui.journal.reader import JournalReader
 from quads_tui.rollout.events import RolloutEnded
+from tests.forks import Piped
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
-from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 

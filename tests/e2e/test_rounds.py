@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from tests.forks import Piped
+
 from .conftest import Lab, lines
-from .forks import Piped
 
 
 def halves(world: Lab) -> tuple[Path, Path, list[str]]:

@@ -16,10 +16,10 @@ from quads_tui.inputs import InputError, Zone
 from quads_tui.inputs.times import zone_named
 from quads_tui.runtime.options import Usage
 from quads_tui.runtime.rollout_input import RunRequest
+from tests.forks import Piped
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
-from .forks import Piped
 
 MakeLab = Callable[..., Lab]
 

@@ -17,10 +17,10 @@ import pytest
 import yaml
 
 from tests import postgres
+from tests.forks import Program
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
-from .forks import Forked
 
 MakeLab = Callable[..., Lab]
 pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
@@ -41,12 +41,12 @@ class Console:
         monkeypatch.setenv("QUADS_TUI_LOCKS", str(self.directory / "locks"))
         words = ["run", str(path), "--json", "--yes", "--site", str(lab.site), "--state-dir", str(self.directory / "state")]
         self.out, self.err = self.directory / "out", self.directory / "err"
-        self.process: Forked | subprocess.Popen[bytes]
+        self.process: Program | subprocess.Popen[bytes]
         if program:
             with self.out.open("wb") as out, self.err.open("wb") as err:
                 self.process = subprocess.Popen([*program, *words], stdout=out, stderr=err, stdin=subprocess.DEVNULL)
         else:
-            self.process = Forked(words, out=str(self.out), err=str(self.err))
+            self.process = Program(words, out=str(self.out), err=str(self.err))
 
     def shut(self) -> str:
         """Why it may not write, as its last sample says."""
@@ -127,7 +127,9 @@ def test_a_console_that_is_killed_with_its_write_on_the_way_leaves_it_to_the_oth
             assert time.monotonic() < end
         one.process.send_signal(signal.SIGKILL)
     assert two.ended()["done"] == 4
-    again = Forked(["resume", "--json", "--yes", "--state-dir", str(one.directory / "state")], out=str(one.out), err=str(one.err))
+    again = Program(
+        ["resume", "--json", "--yes", "--state-dir", str(one.directory / "state")], out=str(one.out), err=str(one.err)
+    )
     assert again.wait(PATIENCE) == 0, one.err.read_text()
     counts = place.counts()
     assert counts["foreman"]["peak_writes"] == 1

@@ -6,10 +6,10 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.forks import Program
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, lines
-from .forks import Forked
 
 HOSTS = 3
 
@@ -17,13 +17,13 @@ HOSTS = 3
 def test_watch_says_that_the_runner_is_gone_and_follows_the_one_that_resumes(lab: Callable[..., Lab], tmp_path: Path) -> None:
     place = lab(hosts=HOSTS, speed=40)
     words = place.command("run", place.assignment, "--json", "--yes")
-    runner = Forked(words[3:])
+    runner = Program(words[3:])
     wait_for(lambda: any(host["resets"] for host in place.counts()["hosts"].values()))
     (directory,) = (place.state / "rollouts").iterdir()
     out, err = tmp_path / "out", tmp_path / "err"
     out.touch()
     err.touch()
-    watcher = Forked(place.command("watch", "--json")[3:], out=str(out), err=str(err))
+    watcher = Program(place.command("watch", "--json")[3:], out=str(out), err=str(err))
     wait_for(lambda: '"stage"' in out.read_text())
     runner.send_signal(signal.SIGKILL)
     runner.wait()
@@ -45,7 +45,7 @@ def test_watch_says_that_the_runner_is_gone_and_follows_the_one_that_resumes(lab
 
 def test_watch_of_a_rollout_that_no_process_runs_says_how_to_resume_it(lab: Callable[..., Lab]) -> None:
     place = lab(hosts=HOSTS, speed=60)
-    runner = Forked(place.command("run", place.assignment, "--json", "--yes")[3:])
+    runner = Program(place.command("run", place.assignment, "--json", "--yes")[3:])
     wait_for(lambda: any(host["resets"] for host in place.counts()["hosts"].values()))
     runner.send_signal(signal.SIGKILL)
     runner.wait()

@@ -87,9 +87,9 @@ class ModelForeman:
 
     async def in_build(self) -> frozenset[str]:
         self._read("search")
-        machines = self._world.machines.items()
-        seen = [(name, machine) for name, machine in machines if machine.build and not machine.gone]  # of ten thousand
-        return frozenset(name for name, machine in seen if machine.trouble("stale") is None)
+        machines = self._world.machines
+        seen = [(name, machines[name]) for name in self._world.in_build]
+        return frozenset(name for name, it in seen if not (it.gone or (it.troubles and it.trouble("stale") is not None)))
 
     async def records(self, names: Collection[str]) -> dict[str, HostRecord]:
         self._read("records")

@@ -44,13 +44,13 @@ class Place:
         self._server, self._name = server, name
         self.trouble = ""
         self.writer = "ann@jump1 is writing host a01"
-        self.leases: list[tuple[float, float]] = []
+        self.taken: list[tuple[float, float]] = []
         self.details: list[Mapping[str, object]] = []
         self.is_ours = True
 
-    async def take(self, lease: float, longest: float) -> Sequence[LeftWrite]:
+    async def take(self, write_deadline: float, longest: float) -> Sequence[LeftWrite]:
         await self._server.turn.acquire()
-        self.leases.append((lease, longest))
+        self.taken.append((write_deadline, longest))
         self._tell("take")
         return self._server.left
 
@@ -176,10 +176,10 @@ async def test_the_order_of_this_process_is_decided_when_the_place_is_ours() -> 
     assert [host for _, host in foreman.sent] == ["b"]
 
 
-async def test_the_lease_is_no_shorter_than_the_write_deadline_and_one_write_has_an_end() -> None:
+async def test_the_place_knows_the_write_deadline_and_one_write_has_an_end() -> None:
     lane, place = console(Server(), "one", write_deadline=180.0, patience=900.0)
     await Foreman().write(lane, "a")
-    assert place.leases == [(180.0, 2 * 180.0 + 900.0)]
+    assert place.taken == [(180.0, 2 * 180.0 + 900.0)]
 
 
 async def test_what_a_dead_console_left_is_settled_before_anything_is_written() -> None:
@@ -196,13 +196,42 @@ async def test_what_a_dead_console_left_is_settled_before_anything_is_written() 
     assert foreman.sent[0][0] >= LEFT.arrives
 
 
-@pytest.mark.parametrize("seen", [Probe.APPLIED, Probe.NEVER, Probe.LIKELY])
-async def test_a_left_write_is_waited_for_until_it_cannot_arrive_whatever_a_read_says(seen: Probe) -> None:
+@pytest.mark.parametrize("seen", [Probe.APPLIED, Probe.LIKELY, Probe.ABSENT])
+async def test_a_left_write_is_waited_for_until_it_cannot_arrive_whatever_the_host_shows(seen: Probe) -> None:
+    """Its console may be frozen before the first byte, and another one may have made the change."""
     server, foreman = Server(), Foreman()
     server.left, foreman.seen = [LEFT], seen
     lane, _ = console(server, "two", foreman)
     await foreman.write(lane, "b")
     assert foreman.sent[0][0] >= LEFT.arrives
+
+
+@pytest.mark.parametrize("seen", [Probe.CONFIRMED, Probe.NEVER])
+async def test_a_left_write_of_which_the_server_says_that_it_has_finished_is_waited_for_no_longer(seen: Probe) -> None:
+    server, foreman = Server(), Foreman()
+    server.left, foreman.seen = [LEFT], Probe.UNREADABLE  # Foreman works at it
+    lane, _ = console(server, "two", foreman)
+    write = foreman.write(lane, "b")
+    await asyncio.sleep(20)
+    assert foreman.sent == []
+    foreman.seen = seen
+    await write
+    assert 20 < foreman.sent[0][0] < LEFT.arrives
+    assert server.told == ["two: take", "two: settled a01", "two: build b", "two: give back"]
+
+
+async def test_a_look_that_fails_says_nothing_about_a_left_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(left: LeftWrite) -> Probe:
+        raise OSError("no answer")
+
+    server, foreman = Server(), Foreman()
+    server.left = [LEFT]
+    monkeypatch.setattr(foreman, "probe_left", fails)
+    lane, _ = console(server, "two", foreman)
+    write = foreman.write(lane, "b")
+    await asyncio.sleep(LEFT.arrives + 100)
+    assert foreman.sent == []
+    write.cancel()
 
 
 async def test_nobody_writes_while_no_read_tells_of_a_left_write() -> None:

@@ -25,9 +25,10 @@ EPOCH = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 class Machine:
     """One server: its power, its override, what Foreman holds of it, and what happened to it."""
 
+    name: str
+    in_build: set[str]  # of all machines of its world, so that a look at ten thousand costs what is found
     power: str = "Off"
     override: bool = False
-    build: bool = False
     build_status: int = 0
     installed_at: datetime | None = EPOCH - timedelta(days=30)
     wanted: dict[str, object] = field(default_factory=dict)
@@ -51,6 +52,14 @@ class Machine:
     silent: bool = False  # its BMC does not answer
     troubles: list[tuple[str, Exception | str]] = field(default_factory=list)  # (act, what), each once
 
+    @property
+    def build(self) -> bool:
+        return self.name in self.in_build
+
+    @build.setter
+    def build(self, build: bool) -> None:
+        (self.in_build.add if build else self.in_build.discard)(self.name)
+
     def trouble(self, act: str) -> Exception | str | None:
         for number, (at, what) in enumerate(self.troubles):
             if at == act:
@@ -65,7 +74,10 @@ class World:
     def __init__(self, names: Collection[str], clock: VirtualClock) -> None:
         self.clock = clock
         # No two take exactly as long: who comes first is no accident of the loop.
-        self.machines = {name: Machine(power="On", off_seconds=9.0 + number / 1000) for number, name in enumerate(names)}
+        self.in_build: set[str] = set()
+        self.machines = {
+            name: Machine(name, self.in_build, power="On", off_seconds=9.0 + number / 1000) for number, name in enumerate(names)
+        }
         self.network = Network(names)
         self.provisioning = {name: frozenset(facts.macs) for name, facts in self.network.facts.items()}  # as Foreman knows them
         self.acted: dict[str, str] = {}  # the machine of each host's first act

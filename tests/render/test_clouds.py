@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from quads_tui.cli.terminal import consequence
-from quads_tui.render.clouds import cloud_line, cloud_panel, cloud_sentences, clouds_name, short_clouds_name
+from quads_tui.render.clouds import cloud_line, cloud_panel, cloud_sentences
 from quads_tui.render.header import title_line
+from quads_tui.render.listing import Listing, members
+from quads_tui.render.names import clouds_name, short_clouds_name
 from quads_tui.render.palette import BAD
 from quads_tui.render.plan_text import plan_lines
 from quads_tui.render.progress import plain_line
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report
-from quads_tui.render.report.listing import Listing, entry, members
+from quads_tui.render.report.entry import entry
 from quads_tui.render.shares import drawn_shares
 from quads_tui.render.symbols import SYMBOLS
 from quads_tui.rollout.causes import Cause

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from quads_tui.render.listing import State
 from quads_tui.render.report import as_html, as_json, as_markdown, build_report, plan_of, stage_durations
 from quads_tui.render.report import data as data_module
 from quads_tui.render.report.charts import nice
 from quads_tui.render.report.data import document
-from quads_tui.render.report.document import Report, State
+from quads_tui.render.report.document import Report
 from quads_tui.render.report.elapsed import runs_of, time_of
-from quads_tui.render.report.listing import entry
+from quads_tui.render.report.entry import entry
 from quads_tui.render.report.text import headline, milestones, run_lines, stage_text
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN, Cause

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from quads_tui.render.report.listing import Listing, entry
+from quads_tui.render.listing import Listing
+from quads_tui.render.report.entry import entry
 
 from .test_report import START, journal
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from math import log
 
 import pytest
@@ -14,9 +13,8 @@ from hypothesis import strategies as st
 from quads_tui.render.eta import UNKNOWN, header_words
 from quads_tui.render.numbers import duration
 from quads_tui.rollout.events import Paused
-from quads_tui.rollout.forecast import Bound, Forecast, Outlook, forecast, forecast_in_pieces
+from quads_tui.rollout.forecast import Bound, Forecast, Outlook, forecast
 from quads_tui.rollout.metrics import LaneState, Meters
-from quads_tui.rollout.pieces import PIECE
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
@@ -133,23 +131,6 @@ async def test_of_many_hosts_it_is_made_in_pieces_and_is_the_same() -> None:
     while (made := outlook.at(NOW)).at != NOW:
         await asyncio.sleep(0.01)
     assert made == forecast(model, Meters(), NOW)
-
-
-def test_no_piece_of_it_is_long() -> None:
-    model = course(done=[INSTALL] * 300, installing=[60.0 * n for n in range(30)], lane=20, queued=5000).rollout
-    shares = []
-    for _ in range(3):  # the collector of garbage may come into one
-        pieces, seconds = forecast_in_pieces(model, Meters(), NOW), []
-        while pieces is not None:
-            began = time.thread_time()
-            try:
-                next(pieces)
-            except StopIteration:
-                pieces = None
-            seconds.append(time.thread_time() - began)
-        shares.append(max(seconds) / sum(seconds))
-    assert len(seconds) > 3 * 5000 / PIECE
-    assert min(shares) < 0.15
 
 
 def test_turns_follow_the_lane() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from quads_tui.render.host_row import Columns, host_row
 from quads_tui.render.report import build_report
-from quads_tui.render.report.listing import entry
+from quads_tui.render.report.entry import entry
 from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import HostNote, HostWord, why
 from quads_tui.rollout.events import Event, HostChanged, Notice, RolloutEnded, RolloutStarted, StageChanged

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,16 +18,20 @@ from hypothesis import strategies as st
 from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.store import JournalStore
-from quads_tui.render.report.document import State
-from quads_tui.rollout.events import Event, HostArmed, HostChanged, RolloutEnded, RolloutStarted, to_row
+from quads_tui.render.listing import State
+from quads_tui.render.report.entry import entry
+from quads_tui.rollout import state
+from quads_tui.rollout.events import Event, HostArmed, HostChanged, RolloutEnded, RolloutStarted, StageChanged, to_row
 from quads_tui.rollout.plan import Plan
-from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.runtime import summary
 from quads_tui.runtime.history import Unreadable, list_entry
 from quads_tui.runtime.summary import summarised, summary_path
+from tests.counted_work import counted
 from tests.rollout.test_state import events, rollout
 
 STARTED = RolloutStarted(1.0, "r1", 3, False, "me@here", 1.0)
+ENDS = (HostStatus.DONE, HostStatus.FAILED, HostStatus.SKIPPED, HostStatus.HELD)
 happenings = st.one_of(events, st.just(STARTED), st.builds(RolloutEnded, st.just(10.0), st.sampled_from(("", "SIGINT"))))
 
 
@@ -78,6 +84,29 @@ async def test_it_is_what_a_replay_tells_also_after_more_has_happened(happened: 
         for event in more:
             record(kept, event)
             assert summarised(kept) == list_entry(kept)
+
+
+@settings(max_examples=50, deadline=None)
+@given(happened=st.lists(happenings, max_size=40))
+def test_an_entry_counts_as_a_replay_of_all_events_does(happened: list[Event]) -> None:
+    whole = rollout()
+    for event in happened:
+        whole.apply(event)
+    found = entry("r1", {"plan": asdict(whole.plan)}, happened)
+    counts = whole.counts
+    assert (found.done, found.failed, found.skipped, found.held) == tuple(counts[status] for status in ENDS)
+    assert (found.open, found.armed) == (counts.total() - sum(counts[status] for status in ENDS), len(whole.armed))
+    assert found.end_reason == whole.end_reason
+
+
+def test_of_each_host_an_entry_replays_what_decides_and_nothing_else() -> None:
+    model, steps = rollout(), []
+    tried = [StageChanged(5.0, host, Stage.POWER_OFF, StageStatus.STARTED, 1) for host in model.hosts]
+    for times in (1, 20):
+        with counted(state) as work:
+            entry("r1", {"plan": asdict(model.plan)}, [STARTED, *tried * times])
+        steps.append(work.steps)
+    assert steps[0] == steps[1]
 
 
 async def test_a_journal_is_replayed_once_until_it_grows(stored: StoredRollout, replays: list[str]) -> None:
@@ -164,3 +193,15 @@ async def test_a_directory_that_cannot_be_written_has_no_summary(
     monkeypatch.setattr(summary.os, "geteuid", lambda: 54321)  # another user's state
     assert summarised(stored) == summarised(stored)
     assert len(replays) == 2 and not summary_path(stored).exists()
+
+
+async def test_a_list_of_summaries_imports_nothing_that_replays_a_rollout(tmp_path: Path) -> None:
+    """These imports would cost more than all the rest."""
+    summarised(await journal_of(tmp_path / "rollouts" / "r1", rollout().plan, [STARTED]))
+    command = [sys.executable, "-X", "importtime", "-m", "quads_tui", "rollouts", "--state-dir", str(tmp_path)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "unfinished" in listed.stdout
+    imported = {line.rpartition("|")[2].strip() for line in listed.stderr.splitlines()}
+    assert "quads_tui.runtime.summary" in imported
+    replay = {"quads_tui.rollout.state", "quads_tui.rollout.events", "quads_tui.render.report.build"}
+    assert not imported & {*replay, "quads_tui.inputs", "asyncio", "rich", "yaml"}

@@ -91,7 +91,7 @@ REFUSED = ("403 Forbidden", {"error": {"message": "Access denied"}})
         (tasks("completed", "pending"), host(build=True, owner_id=41), Probe.UNREADABLE),
         (tasks("failed", "pending"), host(), Probe.UNREADABLE),
         (tasks("completed"), host(), Probe.ABSENT),
-        (tasks("completed"), host(build=True, owner_id=41), Probe.APPLIED),
+        (tasks("completed"), host(build=True, owner_id=41), Probe.CONFIRMED),
         (tasks("completed"), host(build=True, owner_id=40), Probe.ABSENT),
         (tasks("failed"), host(), Probe.NEVER),
         (tasks("completed", "rollbacked"), host(), Probe.NEVER),
@@ -156,7 +156,7 @@ async def test_no_host_is_odd_alone_where_foreman_lists_no_other(bench: Bench) -
 
 @pytest.mark.parametrize(
     ("told", "probe"),
-    [(tasks("completed"), Probe.APPLIED), (NO_LIST, Probe.LIKELY), (tasks("running"), Probe.UNREADABLE)],
+    [(tasks("completed"), Probe.CONFIRMED), (NO_LIST, Probe.LIKELY), (tasks("running"), Probe.UNREADABLE)],
 )
 async def test_out_of_build_is_also_what_others_leave_behind(bench: Bench, told: tuple[str, object], probe: Probe) -> None:
     bench.answers |= {"orchestration/": told, "hosts/": host()}

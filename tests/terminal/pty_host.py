@@ -1,7 +1,7 @@
 """A process like the real one in small: a loop with work that must not wait, and a textual screen that may come and go.
 
-Started by pty_terminal.Terminal on a pty. Commands come as lines on the socket whose number is the last argument; each is answered
-with one line of JSON. With "console" before it the screen is the real console over a rollout that stands still.
+Started by pty_terminal.Terminal on a pty. Commands come as lines on the socket; each is answered with one line of JSON. With the
+argument "console" the screen is the real console over a rollout that stands still.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import os
 import signal
 import socket
 import struct
@@ -34,6 +35,7 @@ from quads_tui.rollout.view import RolloutView
 from tests.clocks import granted
 from tests.console.feed import Clock, Recorder, meters, rollout
 
+LINK = 3  # the number of the socket
 STEP, FRAME = 0.01, 0.02  # seconds
 QUIET = 0.45  # seconds after which no key counts as one of a paste or a stream, and every question is heard: more than DEBOUNCE
 
@@ -228,6 +230,15 @@ class Host:
         return self.status
 
 
-if __name__ == "__main__":
+def serve(host: type[Host]) -> None:
     sys.stderr = terminal()  # type: ignore[assignment]
-    sys.exit(asyncio.run(Host().run(socket.socket(fileno=int(sys.argv[-1])))))
+    os.environ["TERM"] = "xterm-256color"
+    sys.exit(asyncio.run(host().run(socket.socket(fileno=LINK))))
+
+
+def main() -> None:
+    serve(Host)
+
+
+if __name__ == "__main__":
+    main()

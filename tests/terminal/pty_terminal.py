@@ -10,7 +10,6 @@ import select
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Sequence
@@ -20,18 +19,26 @@ from typing import Any
 
 import pyte
 
+from tests.forks import Forked
 from tests.waiting import PATIENCE
+
+from .pty_host import LINK
 
 # pyte prints the end of these, which real terminals swallow: questions about modes, and the kitty protocol.
 _UNKNOWN = re.compile(rb"\x1b\[(?:\?[0-9;]*\$p|[<>=][0-9;]*[a-zA-Z])")
 _HALF = re.compile(rb"\x1b[^a-zA-Z~\x1b]{0,30}$")
-HOST = [sys.executable, str(Path(__file__).with_name("pty_host.py"))]
+HOST = "tests.terminal.pty_host"
 
 
 class Terminal:
-    """A pty with a process on it, and a socket to ask the process. `control`: it is the terminal of the process's session."""
+    """A pty with a process on it, and a socket to ask the process. `control`: it is the terminal of the process's session.
 
-    def __init__(self, command: Sequence[str] = HOST, *, width: int = 80, height: int = 24, control: bool = True) -> None:
+    `program`: a module whose `main()` runs in a process of its own, or a command line, whose last word is then the socket's number.
+    """
+
+    def __init__(
+        self, program: str | Sequence[str] = HOST, *words: str, width: int = 80, height: int = 24, control: bool = True
+    ) -> None:
         self.master, self.slave = os.openpty()
         self.resize(width, height)
         self.modes = termios.tcgetattr(self.slave)
@@ -40,23 +47,26 @@ class Terminal:
         ours, theirs = socket.socketpair()
         ours.settimeout(PATIENCE)
         self._link = ours.makefile("rw")
+        self.process: Forked | subprocess.Popen[bytes]
+        if isinstance(program, str):
+            files = {0: self.slave, 1: self.slave, 2: self.slave, LINK: theirs.fileno()}
+            self.process = Forked(program, words, files, session=True, terminal=control)
+        else:
+            self.process = self._started([*program, *words], theirs.fileno())
+        theirs.close()
+        ours.close()
 
-        def become() -> None:
-            if control:
-                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            [*command, str(theirs.fileno())],
+    def _started(self, command: Sequence[str], link: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*command, str(link)],
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave,
             start_new_session=True,
-            preexec_fn=become,
-            pass_fds=[theirs.fileno()],
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            pass_fds=[link],
             env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parents[2])},
         )
-        theirs.close()
-        ours.close()
 
     def resize(self, width: int, height: int) -> None:
         """A new size, and an empty screen; the kernel sends SIGWINCH to the foreground."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 from quads_tui.console.app import Console
-from quads_tui.console.output import terminal
 from quads_tui.rollout.row_commands import RowCommand, RunsIn
 from quads_tui.rollout.view import RolloutView
 from quads_tui.runtime.row_commands import SiteCommands, recorded_by
 from tests.console.feed import Clock, meters, rollout
-from tests.terminal.pty_host import Host
+from tests.terminal.pty_host import Host, serve
 
 PROGRAM = """
 import sys, termios
@@ -44,8 +41,7 @@ class RowCommandHost(Host):
             super().look()
 
 
-if __name__ == "__main__":
-    sys.argv.insert(1, "console")
+def main() -> None:
+    sys.argv.append("console")
     os.environ.pop("TMUX", None)
-    sys.stderr = terminal()  # type: ignore[assignment]
-    sys.exit(asyncio.run(RowCommandHost().run(socket.socket(fileno=int(sys.argv[-1])))))
+    serve(RowCommandHost)

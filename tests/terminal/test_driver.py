@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import textual.driver
+from textual._styles_cache import StylesCache
 from textual.app import App
 from textual.drivers import _writer_thread, linux_driver
 from textual.screen import Screen
@@ -24,7 +25,9 @@ from textual.widget import Widget
 
 from quads_tui.console import output as output_module
 from quads_tui.console.output import FRAMES, LINES, Output
+from tests.waiting import wait_for
 
+from .pty_host import LINK
 from .pty_terminal import HOST, PATIENCE, Terminal
 
 Open = Callable[..., Terminal]
@@ -161,8 +164,8 @@ def test_a_terminal_that_is_gone_before_the_start_ends_the_screen(opened: Open) 
 
 
 def test_in_the_background_there_is_no_screen_and_no_stop(opened: Open) -> None:
-    script = f"set -m; {' '.join(HOST)} $0 & wait $!"
-    terminal = opened(begin=False, command=["bash", "-c", script])
+    script = f"set -m; {sys.executable} -m {HOST} {LINK}<&$0 & wait $!"
+    terminal = opened(begin=False, program=["bash", "-c", script])
     before = terminal.ask("start")
     ended = terminal.until(lambda stats: stats["result"])
     assert ended["result"] == "gone"
@@ -198,7 +201,7 @@ def test_a_stop_that_cannot_be_refused_is_followed_by_a_whole_screen(opened: Ope
     terminal.until(lambda stats: terminal.shows(stats["lines"]))
     raw = termios.tcgetattr(terminal.slave)
     terminal.process.send_signal(signal.SIGSTOP)
-    os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED)
+    wait_for(lambda: terminal.state() == "T")
     termios.tcsetattr(terminal.slave, termios.TCSANOW, terminal.modes)
     terminal.screen.reset()
     terminal.process.send_signal(signal.SIGCONT)
@@ -359,6 +362,8 @@ READ = {
     App._shutdown: "c264035bcb6202ee",
     Widget._set_dirty: "9c280366b8986cc8",
     Widget.render_lines: "1f2a11f3d51846d9",
+    StylesCache.render: "0945715ef8aede9b",
+    StylesCache.render_line: "928d7496e850dbf6",
     Screen._on_timer_update: "421401660de142c5",
 }
 

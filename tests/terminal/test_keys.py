@@ -26,7 +26,7 @@ class Keys:
     """A terminal with the console on it."""
 
     def __init__(self) -> None:
-        self.terminal = Terminal([*HOST, "console"], width=120, height=40)
+        self.terminal = Terminal(HOST, "console", width=120, height=40)
         self.written = 0  # bytes
         self.terminal.ask("start")
         self.until(screen="TableScreen")

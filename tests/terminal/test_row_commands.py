@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tests.waiting import wait_for
 
 from .pty_terminal import Terminal
 
-HOST = [sys.executable, str(Path(__file__).with_name("row_command_host.py"))]
+HOST = "tests.terminal.row_command_host"
 
 
 class Console(Terminal):

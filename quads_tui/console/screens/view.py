@@ -36,7 +36,7 @@ _NAMES = {"esc": "escape"}  # of keys, as textual has them
 
 
 class View(SafeScreen, Screen[str]):
-    """Drawn by the app's timers: `frame` ten times a second, `all_in_turns` once. Escape leaves it.
+    """Drawn by the app's timers: `frame` four times a second, `all_in_turns` once. Escape leaves it.
 
     `keys`: the keys of this screen, for the last line, besides those that work anywhere. `needs`: the smallest terminal for it.
     """

@@ -29,7 +29,8 @@ _CALL = 5.0  # real seconds for any other call
 _BELL = 0.5  # real seconds between two looks at whose turn it is, where no notification comes
 _UNSEEN = 5.0  # real seconds after which a waiter that is not seen keeps nobody waiting
 _AGAIN = 1.0  # real seconds between two tries of a database that is away
-_RENEWALS = 4  # in the time of a lease
+_RENEWALS = 4  # in the time of a write deadline, or more
+_HEARD = 7.0  # real seconds between two at most: the database keeps a place for 30 s of silence
 _CLOSING = 3.0  # real seconds at the end to give the place back
 
 
@@ -38,8 +39,8 @@ class _Grant:
     request: uuid.UUID
     fence: int
     keys: tuple[str, ...]
-    lease: timedelta
-    until: float  # monotonic: the lease is not renewed after this
+    write_deadline: timedelta
+    until: float  # monotonic: the place is not renewed after this
 
 
 class PostgresPlace:
@@ -59,9 +60,9 @@ class PostgresPlace:
 
     # SharedPlace
 
-    async def take(self, lease: float, longest: float) -> Sequence[LeftWrite]:
+    async def take(self, write_deadline: float, longest: float) -> Sequence[LeftWrite]:
         await self._returned()
-        request, keys, seconds = uuid.uuid4(), self.keys, timedelta(seconds=lease)
+        request, keys, seconds = uuid.uuid4(), self.keys, timedelta(seconds=write_deadline)
         try:
             while True:
                 try:
@@ -76,7 +77,7 @@ class PostgresPlace:
                     self._is_away(error)
                     await asyncio.sleep(_AGAIN)
         except BaseException:
-            self._returning = asyncio.ensure_future(self._return(request, lease))
+            self._returning = asyncio.ensure_future(self._return(request, write_deadline))
             raise
         finally:
             self.writer = ""
@@ -122,7 +123,7 @@ class PostgresPlace:
     def give_back(self) -> None:
         grant = self._drop()
         if grant is not None:
-            self._returning = asyncio.ensure_future(self._return(grant.request, grant.lease.total_seconds()))
+            self._returning = asyncio.ensure_future(self._return(grant.request, grant.write_deadline.total_seconds()))
 
     def abandon(self) -> None:
         if self._renewing is not None:
@@ -142,20 +143,22 @@ class PostgresPlace:
 
     async def _renew(self, grant: _Grant) -> None:
         """Only for as long as one write may take: a process that hangs in the middle of it does not keep the place for ever."""
-        every = grant.lease.total_seconds() / _RENEWALS
-        while time.monotonic() + every < grant.until:
-            await asyncio.sleep(every)
+        pause = every = min(grant.write_deadline.total_seconds() / _RENEWALS, _HEARD)
+        while time.monotonic() + pause < grant.until:
+            await asyncio.sleep(pause)
             try:
                 rows = await self._call("select quads_tui.renew(%s, %s, %s)", _named(grant))
             except (DatabaseAway, psycopg.Error) as error:
                 self._is_away(error)
+                pause = min(every, _AGAIN)  # after a start of the database it has 15 s to be heard of
                 continue
+            pause = every
             if not rows[0][0]:
                 return  # the next call that needs the place finds out by itself
 
-    async def _return(self, request: uuid.UUID, lease: float) -> None:
-        """Until the database has heard of it, or the lease has run out anyway."""
-        until = time.monotonic() + lease
+    async def _return(self, request: uuid.UUID, seconds: float) -> None:
+        """Until the database has heard of it, or it is lost anyway."""
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             try:
                 await self._call("select quads_tui.give_back(%s)", (request,))
@@ -217,7 +220,7 @@ async def _rows(
 
 
 def _named(grant: _Grant) -> tuple[int, list[str], timedelta]:
-    return grant.fence, [*grant.keys], grant.lease
+    return grant.fence, [*grant.keys], grant.write_deadline
 
 
 def _writer(who: str, host: str) -> str:

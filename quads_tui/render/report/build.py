@@ -19,6 +19,7 @@ from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import HostState, Rollout
 
+from ..listing import State
 from ..plan_text import canary_words
 from .document import (
     Asked,
@@ -34,7 +35,6 @@ from .document import (
     Report,
     ReportedAction,
     StageTimes,
-    State,
 )
 from .durations import stage_durations
 from .elapsed import runs_of, time_of

@@ -42,8 +42,9 @@ it), those in `latencies` are real. Text is clean: one printable line each.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
+
+from quads_tui.rollout.time_words import rfc3339
 
 from .document import HostReport, Lane, Report
 from .durations import quantiles
@@ -148,16 +149,6 @@ def document(report: Report) -> dict[str, Any]:
             for latency in report.latencies
         },
     }
-
-
-def rfc3339(at: float | None) -> str | None:
-    """UTC with milliseconds; None for none or for a number that is no time."""
-    if not at:
-        return None
-    try:
-        return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 def _asked(report: Report) -> dict[str, Any]:

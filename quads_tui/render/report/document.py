@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.cloud_counts import CloudCounts
@@ -19,16 +18,7 @@ from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 
-
-class State(StrEnum):
-    """How a rollout stands."""
-
-    UNPLANNED = "unplanned"  # no plan: its process died while planning, or still plans
-    RUNNING = "running"  # a process holds its journal
-    UNFINISHED = "unfinished"  # no end, and nobody at work: its process was killed
-    STOPPED = "stopped"  # by an operator, a signal or a safety limit, with hosts unfinished
-    DONE = "done"
-    ENDED = "ended"  # nothing left to do, at least one host failed, skipped or held
+from ..listing import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.waits import for_the_pause
 
+from ..listing import State
 from ..numbers import count, duration, latency, measured
-from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report, State
+from .document import Asked, Attempt, Evidence, Failures, HostReport, Lane, Latency, Report
 
 SERVICE_WORDS = {"redfish": "Redfish", "ipmi": "IPMI", "foreman_reads": "Foreman reads", "foreman_writes": "Foreman writes"}
 ASKED, RUNS, COMPLETION, FAILURES = "Request", "Processes", "Completion", "Failures by cause"

@@ -263,8 +263,10 @@ class ForemanReads:
         if record is None:
             return await self._odd(name)
         if record.has(wanted):
+            if tasks:
+                return Probe.CONFIRMED
             # Out of build is also what the end of an install and other people leave behind: it does not tell of our request.
-            return Probe.APPLIED if tasks or wanted.get("build") is not False else Probe.LIKELY
+            return Probe.LIKELY if wanted.get("build") is False else Probe.APPLIED
         return Probe.NEVER if tasks & _TAKEN_BACK else Probe.ABSENT
 
     async def parameter_id(self, host: str, name: str) -> str:

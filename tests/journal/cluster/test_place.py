@@ -173,6 +173,19 @@ async def test_what_can_still_arrive_is_told_in_seconds(place: MakePlace, databa
     assert 0 < left.arrives <= LONG
 
 
+async def test_a_silent_holder_loses_the_place_long_before_its_write_can_no_longer_arrive(
+    place: MakePlace, database: psycopg.Connection[Any]
+) -> None:
+    ann = place()
+    await ann.take(180.0, 400.0)
+    await ann.sending("a01", "build", {})
+    left = "extract(epoch from expires - clock_timestamp()), extract(epoch from arrives_until - clock_timestamp())"
+    row = database.execute(f"select {left} from quads_tui.place limit 1".encode()).fetchone()
+    assert row is not None
+    assert row[0] <= 30
+    assert 30 < row[1] <= 180
+
+
 async def test_a_lease_that_ran_out_while_the_server_was_down_gives_its_holder_time(
     place: MakePlace, database: psycopg.Connection[Any]
 ) -> None:

@@ -18,7 +18,7 @@ from quads_tui.rollout.events import Event, HostChanged, RolloutEnded, RolloutSt
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from tests import postgres
-from tests.e2e.forks import Forked
+from tests.forks import Program
 from tests.journal.cluster.conftest import database, dsn, port, template
 
 __all__ = ["database", "dsn", "port", "template"]
@@ -110,7 +110,7 @@ def run(tmp_path: Path) -> Callable[..., Any]:
     async def made(*words: str) -> subprocess.CompletedProcess[str]:
         out, err = tmp_path / "out", tmp_path / "err"
         command = [*words, "--state-dir", str(tmp_path / "state")]
-        process = await asyncio.to_thread(Forked, command, out=str(out), err=str(err))
+        process = await asyncio.to_thread(Program, command, out=str(out), err=str(err))
         status = await asyncio.to_thread(process.wait)
         return subprocess.CompletedProcess(command, status, out.read_text(), err.read_text())
 

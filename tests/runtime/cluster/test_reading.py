@@ -13,9 +13,9 @@ from unittest.mock import ANY
 import pytest
 
 from quads_tui.cli.cluster_watch import FollowedInCluster
-from quads_tui.rollout.events import HostArmed, HostChanged, HostNote, Identified
+from quads_tui.rollout.events import HostArmed, HostChanged, HostNote, Identified, StageChanged
 from quads_tui.rollout.metrics import LaneState, lane_facts
-from quads_tui.rollout.stages import HostStatus
+from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.runtime.journal_follower import Follower, follow
 from quads_tui.runtime.options import Options, Usage
 from tests.postgres import Cable
@@ -207,6 +207,45 @@ async def test_the_commands_read_the_same(
     plain = await run("watch", "--plain", "--replay", "--speed", "1000", *common)
     assert plain.returncode == 0, plain.stderr
     assert "2 of 3 done" in plain.stdout
+
+
+async def test_a_shell_completes_rollouts_of_the_cluster_that_is_typed_before(rollouts: Any, dsn: str) -> None:
+    from click.shell_completion import ShellComplete
+
+    from quads_tui.cli.main import cli
+
+    def completed(*words: str) -> list[str]:
+        return [found.value for found in ShellComplete(cli, {}, "quads-tui", "X").get_completions([*words], ID[:6])]
+
+    for command in ("watch", "attach", "report"):
+        assert await asyncio.to_thread(completed, command, "--cluster", dsn) == [ID]
+    nobody = "postgresql://quads@127.0.0.1:1/quads"
+    assert await asyncio.to_thread(completed, "watch", "--cluster", nobody) == []
+
+
+async def test_hosts_have_their_results_in_rollouts_of_the_cluster(
+    rollouts: Any, worker: TestWorker, dsn: str, database: Any, run: Callable[..., Any]
+) -> None:
+    async def hosts(*words: str) -> list[dict[str, Any]]:
+        done = await run("hosts", *words, "--json", "--cluster", dsn)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    await worker.claim()
+    await worker.begin()
+    await worker.build(HOSTS[0])
+    assert await hosts() == []  # a worker carries it
+    failed = StageChanged(worker.now(), HOSTS[1], Stage.POWER_OFF, StageStatus.STARTED, 1)
+    await worker.write(failed, HostChanged(worker.now(), HOSTS[1], HostStatus.FAILED, Stage.POWER_OFF, reason="its disk is gone"))
+    await worker.end()
+    ended = {one["host"]: (one["foreman"], one["failed"], one["rollouts"][0]["status"]) for one in await hosts("--worst")}
+    assert list(ended.items()) == [(HOSTS[1], (FOREMAN, 1, "failed")), (HOSTS[0], (FOREMAN, 0, "done"))]
+    shown = await run("hosts", "a01", "--cluster", dsn)
+    assert f"{HOSTS[0]}  (Foreman {FOREMAN})" in shown.stdout, shown.stderr
+    database.execute("update quads_tui.fact set value = '3' where key = 'plan'")
+    damaged = await run("hosts", "--cluster", dsn)
+    assert f"the rollout {ID} is damaged" in damaged.stderr
+    assert "no host in the ended rollouts of the database" in damaged.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,36 @@
-"""A line a rollout: the history of a state directory."""
+"""A line a rollout: the history of a state directory.
+
+`rollouts` prints it from summaries, so it imports nothing that replays a rollout: that would cost more than all the rest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
-from quads_tui.rollout.cloud_counts import cloud_counts
-from quads_tui.rollout.events import Event
-from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.text import clean
-from quads_tui.rollout.time_words import date_and_time
+from quads_tui.rollout.time_words import date_and_time, duration, rfc3339
 
-from ..clouds import short_clouds_name
-from ..line import cut
-from ..numbers import duration
-from .build import replay, state_of
-from .data import rfc3339
-from .document import State
-from .elapsed import runs_of, time_of
-from .journal_facts import given_words, number, plan_of, text
+from .names import short_clouds_name
 
 _NUMBERS = ("HOSTS", "DONE", "FAILED", "ARMED", "UNFINISHED")
 _MORE = ("SKIPPED", "HELD")  # the first to go where there is no room
 _LEAST = 5  # cells of a number
 _GAP = "  "
 _LONGEST_STATE, _SHORT_STATE = len("stopped (time limit), rehearsal"), len("unfinished, rehearsal")
+
+
+class State(StrEnum):
+    """How a rollout stands."""
+
+    UNPLANNED = "unplanned"  # no plan: its process died while planning, or still plans
+    RUNNING = "running"  # a process holds its journal
+    UNFINISHED = "unfinished"  # no end, and nobody at work: its process was killed
+    STOPPED = "stopped"  # by an operator, a signal or a safety limit, with hosts unfinished
+    DONE = "done"
+    ENDED = "ended"  # nothing left to do, at least one host failed, skipped or held
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +59,6 @@ class Entry:
     def cloud_column(self) -> str:
         """Its cloud, or how many it has."""
         return short_clouds_name([cloud["cloud"] for cloud in self.clouds]) if len(self.clouds) > 1 else self.cloud
-
-
-def entry(
-    rollout: str, facts: Mapping[str, Any], events: Iterable[Event], sampled: Sequence[float] = (), holder: str = ""
-) -> Entry:
-    """`rollout`: the name of its directory; `sampled`: real times of its samples; `holder`: who carries it now.
-
-    Raises ValueError for a plan that cannot be read.
-    """
-    plan, kept = plan_of(facts), list(events)
-    model = replay(facts, plan, kept)
-    counts = model.counts
-    return Entry(
-        rollout=text(rollout, 200),
-        created_at=number(facts.get("created_at")),
-        who=text(facts.get("who"), 100),
-        cloud=text(plan.cloud if plan else given_words(facts, "cloud"), 100),
-        kind=plan.words("kind") if plan else "",
-        rehearsal=bool(facts.get("rehearsal")),
-        state=state_of(model, plan, holder),
-        end_reason=text(model.end_reason, 40),
-        seconds=time_of(runs_of(kept, sampled)).total,
-        hosts=len(model.hosts),
-        done=counts[HostStatus.DONE],
-        failed=counts[HostStatus.FAILED],
-        skipped=counts[HostStatus.SKIPPED],
-        held=counts[HostStatus.HELD],
-        open=sum(number for status, number in counts.items() if not status.is_final),
-        armed=len(model.armed),
-        clouds=tuple({**one.members(), "cloud": text(one.cloud, 100)} for one in cloud_counts(model)) if plan else (),
-    )
 
 
 def members(found: Entry) -> dict[str, Any]:
@@ -134,7 +108,7 @@ class Listing:
     def damaged(self, rollout: str, why: str) -> str:
         """A journal that cannot be read is a line that says so."""
         text = f"{clean(rollout, 200):<{self.name}}  cannot be read: {clean(why, 300)}"
-        return text if self.width is None else cut(text, self.width).rstrip()
+        return text if self.width is None else _cut(text, self.width).rstrip()
 
     def _row(self, cells: Mapping[str, str]) -> str:
         parts = []
@@ -143,9 +117,15 @@ class Listing:
             if name in (*_NUMBERS, *_MORE, "TIME"):
                 parts.append(text.rjust(room))
             else:
-                parts.append(text.ljust(room) if self.width is None else cut(text, room))
+                parts.append(text.ljust(room) if self.width is None else _cut(text, room))
         line = _GAP.join(parts)
-        return (line if self.width is None else cut(line, self.width)).rstrip()
+        return (line if self.width is None else _cut(line, self.width)).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    from .line import cut  # on terminals only
+
+    return cut(text, width)
 
 
 def _local(at: float) -> str:

@@ -1,0 +1,206 @@
+"""Programs without the second that their imports take: a process that has imported everything forks one for each.
+
+They are processes like any other: with a memory, files and an end of their own. What must be started as a user starts it (signals
+at the start, closed streams) goes by subprocess instead; so each command is tried both ways.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, TextIO
+
+from tests.waiting import PATIENCE
+
+_PROGRAM = "quads_tui.cli"
+_LONGEST = 200_000  # bytes of a request
+
+
+class Parent:
+    """A process that has imported `module` and what it needs, and forks others that call its `main()`; it ends with this one."""
+
+    _all: ClassVar[dict[str, Parent]] = {}
+
+    def __init__(self, module: str) -> None:
+        theirs, self._link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [sys.executable, "-m", "tests.forks", str(theirs.fileno()), module]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], cwd=Path(__file__).parents[1]
+        )
+        theirs.close()
+        atexit.register(self._end)
+
+    @classmethod
+    def of(cls, module: str) -> Parent:
+        """One for this process and its whole life."""
+        if module not in cls._all:
+            cls._all[module] = cls(module)
+        return cls._all[module]
+
+    def _end(self) -> None:
+        self._link.close()
+        self._process.wait()
+
+    def asked(self, request: dict[str, Any], files: Sequence[int] = ()) -> Any:
+        socket.send_fds(self._link, [json.dumps(request).encode()], files)
+        assert select.select([self._link], [], [], PATIENCE)[0], "the process that forks does not answer"
+        return json.loads(self._link.recv(_LONGEST))
+
+
+class Forked:
+    """One of them; of subprocess.Popen what the tests need."""
+
+    def __init__(
+        self, module: str, words: Sequence[str], files: Mapping[int, int], *, session: bool = False, terminal: bool = False
+    ) -> None:
+        """`files`: open ones of this process, by their numbers in the new one. `session`: it leads one of its own; `terminal`: whose
+        terminal is its standard input."""
+        self.returncode: int | None = None
+        self._parent = Parent.of(module)
+        request = {"words": words, "environment": dict(os.environ), "directory": str(Path.cwd()), "numbers": list(files)}
+        self.pid: int = self._parent.asked({**request, "session": session, "terminal": terminal}, list(files.values()))
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._parent.asked({"poll": self.pid})
+        return self.returncode
+
+    def wait(self, seconds: float = PATIENCE) -> int:
+        """The exit status; it is killed and a TimeoutExpired raised when the seconds have passed."""
+        if (status := self.poll()) is None:
+            ended = os.pidfd_open(self.pid)  # readable from its end on; its number is its own until the poll after that
+            try:
+                if not select.select([ended], [], [], seconds)[0]:
+                    self.send_signal(signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(f"process {self.pid}", seconds)
+            finally:
+                os.close(ended)
+            status = self.poll()
+            assert status is not None
+        return status
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class Program(Forked):
+    """`quads-tui WORDS`; standard input is empty. `out` and `err`: files; standard error is the tests' without one."""
+
+    def __init__(self, words: Sequence[str], *, out: str = os.devnull, err: str | None = None) -> None:
+        files = {0: os.open(os.devnull, os.O_RDONLY)}
+        for number, file in ((1, out), (2, err)):
+            if file is not None:
+                files[number] = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            super().__init__(_PROGRAM, words, files)
+        finally:
+            for opened in files.values():
+                os.close(opened)
+
+
+class Piped(Program):
+    """One whose output is read while it runs, from pipes, as that of a subprocess.Popen."""
+
+    def __init__(self, words: list[str]) -> None:
+        with TemporaryDirectory() as place:
+            out, err = Path(place, "out"), Path(place, "err")
+            self.stdout, self.stderr = _pipe(out), _pipe(err)
+            super().__init__(words, out=str(out), err=str(err))
+
+    def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
+        """What is left of both, to their ends. It is killed when `timeout` seconds have passed."""
+        late = threading.Timer(timeout, self.kill)
+        late.start()
+        try:
+            with ThreadPoolExecutor(2) as pool:
+                out, err = pool.map(lambda pipe: pipe.read(), (self.stdout, self.stderr))
+        finally:
+            late.cancel()
+        self.stdout.close()
+        self.stderr.close()
+        self.wait(timeout)
+        return out, err
+
+
+def _pipe(path: Path) -> TextIO:
+    """A named pipe, to read from; it has no end yet, since the one who reads does not wait for the one who will write."""
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    return os.fdopen(reader)
+
+
+def _program(module: str, request: dict[str, Any], files: dict[int, int]) -> None:
+    """What the new process does, from the state of a fresh one."""
+    for number, file in files.items():
+        os.dup2(file, number)
+        os.close(file)
+    if request["session"]:
+        os.setsid()
+    if request["terminal"]:
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    sys.stdin = os.fdopen(0)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["directory"])
+    time.tzset()
+    random.seed()
+    sys.argv = ["quads-tui", *request["words"]]
+    importlib.import_module(module).main()
+
+
+def _import(module: str) -> None:
+    importlib.import_module(module)
+    if module == _PROGRAM:
+        package = importlib.import_module("quads_tui")
+        for found in pkgutil.walk_packages(package.__path__, "quads_tui."):
+            lazy = ("console", "metrics_server", "prometheus")  # textual is for screens, prometheus-client for metrics
+            if not any(name in found.name for name in lazy) and not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
+
+
+def _serve(link: socket.socket, module: str) -> None:
+    _import(module)
+    gc.freeze()  # no process that is forked collects this, while it runs or at its end: it would copy all of it
+    while True:
+        message, files, _, _ = socket.recv_fds(link, _LONGEST, 8)
+        if not message:  # who asked has ended
+            return None
+        request = json.loads(message)
+        if "poll" in request:
+            pid, status = os.waitpid(request["poll"], os.WNOHANG)
+            answer = os.waitstatus_to_exitcode(status) if pid else None
+        else:
+            answer = os.fork()
+            if not answer:
+                link.close()
+                return _program(module, request, dict(zip(request["numbers"], files, strict=True)))
+            for file in files:
+                os.close(file)
+        link.send(json.dumps(answer).encode())
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])
