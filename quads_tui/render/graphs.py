@@ -363,7 +363,7 @@ class _Graphs:
         if len(found) == 1:
             ((_, meter, window),) = found
             curves = list(zip(self._curves(meter), (QUIET, STRONG), strict=True))
-            legend = [self._latency("p95", window.p95, window, STRONG), self._latency("p50", window.p50, window, QUIET)]
+            legend = [self._latency("p95", window.p95, window, STRONG), self._latency("median", window.p50, window, QUIET)]
             legend += [_figure("in Foreman itself", latency(meter.work), style=QUIET)] if meter.work else []
             legend.append(_figure("requests", f"{window.exchanges:,}", style=QUIET))
         else:

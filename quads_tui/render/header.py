@@ -133,7 +133,7 @@ def end_line(
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
         left.append_text(eta)
-    left.append(busy, ATTENTION)
+    left.append(busy if left.cell_len + len(busy) + chips.cell_len <= width else "", ATTENTION)
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
 
 

@@ -17,7 +17,7 @@ from quads_tui.rollout.state import HostState
 from .line import StyledLine, cut, fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, CURSOR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
-from .reasons import fitting, shorter_notes
+from .reasons import fitting, fuller_notes, shorter_notes
 from .symbols import BRAILLE, Symbols
 from .wait_reason import HostNote, HostWord
 
@@ -215,8 +215,7 @@ def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Cal
         parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
         parts.append(("  ", ""))
     room -= sum(len(words) for words, _ in parts)
-    if cell_len(text) > room:
-        text = fitting((text, *shorter_notes(host, text)), room, symbols.ellipsis)
+    text = fitting((*(fuller_notes(host, text) or (text,)), *shorter_notes(host, text)), room, symbols.ellipsis)
     return [*parts, (text, ink(QUIET) if note.quiet else "")]
 
 
