@@ -36,6 +36,7 @@ from typing import Any
 from quads_tui.engine.clock import RealClock
 from quads_tui.render.host_order import ordered
 from quads_tui.rollout.events import Event, HostNote, StageChanged
+from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
@@ -321,6 +322,7 @@ async def large(hosts: int) -> None:
     from quads_tui.console.app import Console
 
     model = believable(hosts)
+    settle_garbage()  # as launch does: else one of the figures has a full collection in it, which takes longer than all of them
     figures: dict[str, float] = {}
 
     def spent(name: str, work: Callable[[], object]) -> None:

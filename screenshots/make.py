@@ -74,7 +74,7 @@ PICTURES: Mapping[str, Picture] = {
     **{f"end-{size}": Picture(Moment.END) for size in ("80x24", "120x40", "200x60")},
 }
 """By name and size."""
-START_SCREENS = ("start-80x24", "start-120x40")
+START_SCREENS = ("start-80x24", "start-120x40", "start-200x60")
 
 
 def size_of(name: str) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from .texts import PACKAGE, texts
 RETIRED = {
     r"left off\b": "stays powered off",
     r"\berr …|\berr \d": "… errors since start",
-    r"(?<!fast )\blane\b|lane-bound": "Foreman write queue; limited by Foreman writes",
+    r"(?<!fast )\blane\b|lane-bound": "Foreman write queue; bottleneck: Foreman writes",
     r"\bshut\b": "Foreman writes blocked",
     r"\blook (…|\d)": "check …",
     r"\banew\b": "again; a new one",

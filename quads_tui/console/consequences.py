@@ -105,12 +105,12 @@ def leaving(verb: str, back: str, gentler: str) -> Consequence:
     """Of what stops hosts before their next step. `back`: the key that brings them back, with its verb."""
 
     def consequence(hosts: Sequence[HostState]) -> Effects:
-        counts = Counter(map(_leaves_from, hosts))
+        counts = Counter(map(leaves_from, hosts))
         them = "it" if len(hosts) == 1 else "them"
         stopped = f"Lost: the steps done so far; {back} {them}, from the first stage."
         return Effects(
-            happens=tuple(_left(place, counts[place]) for place in _Place if counts[place]),
-            lost=stopped if counts[_Place.UNDER_WAY] else f"Nothing is lost; {back} {them}.",
+            happens=tuple(_left(place, counts[place]) for place in Place if counts[place]),
+            lost=stopped if counts[Place.UNDER_WAY] else f"Nothing is lost; {back} {them}.",
             yes=f"{verb} {_n(len(hosts))}",
             gentler=gentler,
             kinds=frozenset(counts),
@@ -119,7 +119,9 @@ def leaving(verb: str, back: str, gentler: str) -> Consequence:
     return consequence
 
 
-class _Place(StrEnum):
+class Place(StrEnum):
+    """Where a skip or a hold finds a host."""
+
     INSTALLING = "installing"
     UNTOUCHED = "not started"
     UNDER_WAY = "under way"
@@ -127,29 +129,29 @@ class _Place(StrEnum):
     ENDED = "ended"
 
 
-def _leaves_from(host: HostState) -> _Place:
+def leaves_from(host: HostState) -> Place:
     if _is_installing(host):
-        return _Place.INSTALLING
+        return Place.INSTALLING
     if host.status.is_final:
-        return _Place.ARMED if host.armed else _Place.ENDED
-    return _Place.UNDER_WAY if host.attempts else _Place.UNTOUCHED
+        return Place.ARMED if host.armed else Place.ENDED
+    return Place.UNDER_WAY if host.attempts else Place.UNTOUCHED
 
 
-def _left(place: _Place, count: int) -> str:
+def _left(place: Place, count: int) -> str:
     it, they = ("it", "it is") if count == 1 else ("them", "they are")
     match place:
-        case _Place.INSTALLING:
+        case Place.INSTALLING:
             return f"{_n(count, 'is', 'are')} installing: the install continues, and is no longer watched."
-        case _Place.UNTOUCHED:
+        case Place.UNTOUCHED:
             return f"{_n(count, 'has', 'have')} not started: nothing is done to {it}."
-        case _Place.UNDER_WAY:
+        case Place.UNDER_WAY:
             return (
                 f"{_n(count, 'is', 'are')} stopped before the next step. If armed, {they} disarmed: build mode is cancelled and "
                 "PXE is cleared."
             )
-        case _Place.ARMED:
+        case Place.ARMED:
             return f"{_n(count, 'is', 'are')} armed and will be disarmed: build mode is cancelled and PXE is cleared."
-        case _Place.ENDED:
+        case Place.ENDED:
             return f"{_n(count, 'has', 'have')} ended: nothing more is done to {it}."
         case _:
             assert_never(place)

@@ -58,7 +58,7 @@ class _Dialog(SafeScreen, ModalScreen[str]):
     def _frame(self) -> Vertical:
         frame = Vertical(classes="wipes" if self._asked.wipes else "")
         frame.border_title = Text(self._asked.title)  # text, never markup
-        frame.border_subtitle = Text(self._asked.key)
+        frame.border_subtitle = Text(f"key {self._asked.key}" if self._asked.key else "")
         return frame
 
     def on_mount(self) -> None:

@@ -66,7 +66,7 @@ class HostTable(FaultTolerant, KeptLines):
         """These hosts in this order; `painting` paints them. A cursor that was put on a host stays on it, else near where it was;
         one on the first row stays there, so that who looks only sees what comes first. `sort`: the order; `empty`: why there are
         none."""
-        rows = [host.name for host in hosts]
+        rows, first = [host.name for host in hosts], not self._sort
         if sort != self._sort:
             self._sort = sort
             self.refresh(Region(0, 0, self.size.width, 1))
@@ -82,6 +82,9 @@ class HostTable(FaultTolerant, KeptLines):
         elif self.cursor not in self._place:
             self.cursor = rows[min(place, len(rows) - 1)] if rows else ""
         self._keep_in_view()
+        if first:
+            self.refresh()  # in the size that the panels will have left it
+            return
         pairs = zip_longest(before, self._visible, fillvalue="")
         moved = {row for row, (old, new) in enumerate(pairs) if old != new}.union(self._moved)
         self._moved = sorted(moved, key=lambda row: (self._top + row != self._place.get(self.cursor), row))

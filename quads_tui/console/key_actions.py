@@ -68,7 +68,7 @@ class KeyAction:
     argument: str = ""
     make_command: Callable[[tuple[str, ...], str], Command] | None = None
     default_reason: str = ""
-    label: str = ""  # in the footer; the command where it is empty
+    label: str = ""  # in the footer (key_labels); the command where it is empty
     consequence: Consequence | None = None
     asks: bool = True  # with `make_command`: nothing happens before it is confirmed
     repair: Repair | None = None
@@ -115,7 +115,7 @@ KEY_ACTIONS = (
         footer=True,
         argument="WORDS",
     ),
-    KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=2),
+    KeyAction("failures", "f", "f", "show failed hosts only, or all hosts again", _TABLE, footer=2, label="failed only"),
     KeyAction("sort", "o", "o", "sort by the next column", _TABLE, argument="COLUMN"),
     KeyAction("reverse_sort", "O", "O", "reverse the sort order", _TABLE),
     KeyAction("summary", "E", "E", "show or hide the result, and what to do next, once the rollout has ended", _TABLE),
@@ -150,7 +150,7 @@ KEY_ACTIONS = (
         "enter",
         "show the details of the host, and the requests to Foreman and its BMC",
         _TABLE,
-        footer=7,
+        footer=6,
         label="details",
     ),
     KeyAction(
@@ -173,9 +173,9 @@ KEY_ACTIONS = (
         _HOSTS,
         True,
         tuple(RETRYABLE),
-        5,
+        4,
         make_command=lambda hosts, _: Retry(hosts, from_start=True),
-        label="retry from start",
+        label="retry from first stage",
         consequence=retrying("start again", from_start=True),
     ),
     KeyAction(
@@ -190,7 +190,6 @@ KEY_ACTIONS = (
         "REASON",
         Skip,
         "skipped by the operator",
-        label="skip host",
         consequence=leaving(
             "skip",
             "u returns",
@@ -207,6 +206,7 @@ KEY_ACTIONS = (
         (HostStatus.SKIPPED,),
         8,
         make_command=lambda hosts, _: Unskip(hosts),
+        label="return to rollout",
         consequence=retrying("return"),
     ),
     KeyAction(
@@ -243,7 +243,7 @@ KEY_ACTIONS = (
         _HOSTS,
         True,
         tuple(RETRYABLE),
-        6,
+        8,
         make_command=lambda hosts, _: Disarm(hosts),
         consequence=disarming,
     ),
@@ -320,7 +320,7 @@ KEY_ACTIONS = (
     KeyAction("copy", "y", "y", "copy the details of the host, or the names of the marked hosts", _HOSTS),
     KeyAction("next_failed", "n", "n", "go to the next failed host", _HOSTS),
     KeyAction("previous_failed", "N", "N", "go to the previous failed host", _HOSTS),
-    KeyAction("causes", "F", "F", "failures by cause", footer=3),
+    KeyAction("causes", "F", "F", "failures by cause", footer=3, label="failures by cause"),
     KeyAction("clouds", "C", "C", "progress by cloud, and actions on all hosts of a cloud"),
     KeyAction("map", "M", "M", "map of the fleet: a cell per host, by rack, model or cloud", footer=3),
     KeyAction("graphs", "v", "v", "graphs over time: hosts by stage, the Foreman write queue, latencies", footer=2),
@@ -357,7 +357,7 @@ KEY_ACTIONS = (
         "q",
         "leave the screen: the rollout continues and prints its progress",
         footer=9,
-        label="leave; runs on",
+        label="leave screen",
     ),
     KeyAction(
         "open", "enter", "enter", "open the rollout: with control if this process runs it, else read-only", _START, footer=9
@@ -370,6 +370,7 @@ KEY_ACTIONS = (
         _START,
         True,
         footer=8,
+        label="new rollout",
         consequence=always(NEW_ROLLOUT),
     ),
     KeyAction("resume", "r", "r", "resume an unfinished rollout", _START, True, footer=7, consequence=always(RESUME_ROLLOUT)),
@@ -381,6 +382,7 @@ KEY_ACTIONS = (
         _START,
         True,
         footer=6,
+        label="take control",
         consequence=always(ATTACH),
     ),
     KeyAction(

@@ -268,12 +268,27 @@ class StartScreen(SafeScreen, Screen[None]):
         lines = lines[top : top + room]
         self.query_one("#body", LinePanel).put([*lines, *[Text(" " * width)] * (room - len(lines))])
         keys = Text(" ")
-        for action in [*of_place("start"), BY_NAME["help"], BY_NAME["leave"]]:
-            keys.append(action.shown, STRONG).append(f" {action.name}  ", on_bar(QUIET))
+        for action in [*of_place("start"), BY_NAME["help"]]:
+            if self._does_something(action.name):
+                keys.append(action.shown, STRONG).append(f" {action.label}  ", on_bar(QUIET))
+        keys.append(BY_NAME["leave"].shown, STRONG).append(" leave", on_bar(QUIET))
         keys = fitted(keys, width, ellipsis=self._symbols.ellipsis)
         keys.style = BAR
         message = Text(cut(f" {self._actions.message}", width), STRONG)
         self.query_one("#footer", LinePanel).put([message, keys])
+
+    def _does_something(self, name: str) -> bool:
+        """With the rollout under the cursor."""
+        group = self.row.group if self.row else None
+        match name:
+            case "open":
+                return group not in (None, RowGroup.SCHEDULED)
+            case "resume":
+                return group is RowGroup.UNFINISHED
+            case "attach":
+                return group is RowGroup.RUNNING
+            case _:
+                return True
 
     def _place(self) -> int:
         return next((place for place, row in enumerate(self._rows) if row.rollout == self._cursor), 0)

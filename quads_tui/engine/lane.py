@@ -106,11 +106,12 @@ class WriteLane:
         finally:
             self._release(place)
 
-    async def _settle_left(self, left: LeftWrite) -> bool:
+    async def _settle_left(self, left: LeftWrite, is_left: Callable[[], Awaitable[bool]]) -> bool:
         """Return when nothing can come any more of another console's write, and a read has told so; False: nobody may write.
 
         That console may be frozen before it sends, so a host that shows the change proves nothing: Foreman must say itself that
-        it has finished with this very request. Else the sender's write deadline is waited for.
+        it has finished with this very request, or that console that it has its outcome (no longer `is_left`). Else the sender's
+        write deadline is waited for.
         """
         why = f"result of the write of {left.who} for {left.host} unknown (that console no longer answers)"
         over = self._clock.now() + left.arrives * self._clock.speed
@@ -120,7 +121,7 @@ class WriteLane:
             return await self._probe_left(left) if self._probe_left is not None else Probe.ABSENT
 
         try:
-            if await self._is_over(probe, over):
+            if await self._is_over(probe, is_left, over):
                 self._release(place)
             else:
                 await self.settle(place, probe)
@@ -130,15 +131,15 @@ class WriteLane:
             return False
         return True
 
-    async def _is_over(self, probe: Callable[[], Awaitable[Probe]], until: float) -> bool:
-        """Whether the server says that it has finished with the request, before own time `until`."""
+    async def _is_over(self, probe: Callable[[], Awaitable[Probe]], is_left: Callable[[], Awaitable[bool]], until: float) -> bool:
+        """Whether the server or the sender says that the request has ended, before own time `until`."""
         looks = 0
         while (rest := until - self._clock.now()) > 0:
             try:
                 seen = await probe()
             except Exception:  # a look that fails tells nothing
                 seen = Probe.UNREADABLE
-            if seen in (Probe.CONFIRMED, Probe.NEVER):
+            if seen in (Probe.CONFIRMED, Probe.NEVER) or not await is_left():
                 return True
             await self._clock.sleep(min(rest, _LOOKS[min(looks, len(_LOOKS) - 1)]))
             looks += 1

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from quads_tui.rollout.metrics import InFlight, LaneState
 from quads_tui.rollout.ports import Clock, NotSent
@@ -140,7 +141,7 @@ class WriteQueue:
         longest = max((each.longest for each in self._handles), default=0.0)
         for left in await self._shared.take(max((each.write_deadline for each in self._handles), default=0.0), longest):
             settle = next((each.settle_left for each in self._handles if not each.left and each.settle_left is not None), None)
-            if settle is None or not await settle(left):
+            if settle is None or not await settle(left, partial(self._shared.is_left, left)):
                 self._shared.abandon()
                 return False
             if not await self._shared.settled(left):
@@ -191,7 +192,7 @@ class QueueHandle:
         self.held = ""  # why only writes that make a host safe are let through, in words
         self.left = False  # its rollout is over: it is given no place any more
         self.shut = ""  # why nobody may write for as long as this handle is in the queue, in words
-        self.settle_left: Callable[[LeftWrite], Awaitable[bool]] | None = None
+        self.settle_left: Callable[[LeftWrite, Callable[[], Awaitable[bool]]], Awaitable[bool]] | None = None
         self.write_deadline = 0.0  # real seconds for which what was sent may still arrive
         self.longest = 0.0  # real seconds that one write of this rollout, with its outcome, may take
 

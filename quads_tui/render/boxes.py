@@ -157,7 +157,7 @@ def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
 def _next(meters: Meters, width: int) -> Text:
     names = [_short(name) for name, _ in sorted(meters.lane.places.items(), key=lambda item: item[1])]
     if not names:
-        return _labelled("next", (_short(meters.lane.head) or "nobody is ready", "" if meters.lane.head else QUIET))
+        return _labelled("next", (_short(meters.lane.head) or "no host is ready", "" if meters.lane.head else QUIET))
     shown: list[str] = []
     for name in names:
         name = brief(name)
@@ -173,8 +173,8 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Te
     idle = f"idle {100 * meters.idle:.0f} %" if len(meters.lane_writing) > 1 else ""
     last = "" if forecast.written_at is None else rollout.time.clock(forecast.written_at, forecast.at)
     line = Text()
-    for writes, share in ((" writes", f", Foreman {idle} of the time"), ("", f", {idle}"), ("", "")):
-        pace = [(f"{rate:.1f}", STRONG), (f"{writes} a minute", "")] if rate else [("not known yet", QUIET)]
+    for share in (f", Foreman {idle} of the time", f", Foreman {idle}", ""):
+        pace = [(f"{rate:.1f}", STRONG), (" writes a minute", "")] if rate else [("not known yet", QUIET)]
         end = [(", last write about ", QUIET), (last, STRONG)] if last else []
         line = _labelled("rate", *pace, (share if idle else "", QUIET), *end)
         if line.cell_len <= room:
@@ -285,10 +285,9 @@ def latency_box(
         figures,
         _answered([window for _, _, window in found], work, width - 2),
     ]
-    title += " latency"
-    unscaled = f", not {speed:g}x" if speed != 1 else ""  # all other times on the screen are the rollout's own
-    title += unscaled if len(title) + len(unscaled) + 6 <= width else ""
-    return box(Text(title, STRONG), Text(), lines, (span.since, "median" if len(found) > 1 else "", "now"), width, symbols)
+    what = Text().append(f"{title} latency", STRONG).append(" (median)" if len(found) > 1 else "", QUIET)
+    unit = "real ms" if speed != 1 else ""  # all other times on the screen are the rollout's own
+    return box(what, Text(), lines, (span.since, unit, "now"), width, symbols)
 
 
 def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
@@ -307,13 +306,11 @@ def _quantiles(window: Window, width: int) -> Text:
 
 
 def _medians(found: Sequence[tuple[str, Window]]) -> Text:
-    """The bright curve first; a protocol that was not used in this time is left out."""
+    """The bright curve first; what was not used in this time is left out."""
     line = Text(" ")
     for (name, window), style in reversed(list(zip(found, ("", STRONG), strict=True))):
         if window.exchanges:
             line.append(f"{name} ", QUIET).append(f"{latency(window.p50)}  ", style)
-        elif name.islower():
-            line.append(f"no {name}s  ", QUIET)
     line.rstrip()
     return line
 
@@ -370,7 +367,8 @@ def queue_line(
         line = Text().append(" installs  ", QUIET).append(f"{rollout.at_stage[Stage.INSTALL]:,}", STRONG).append(" under way")
         samples = rollout.durations.samples(None, Stage.INSTALL)
         line.append(f"{_GAP}usually {duration(samples.quantile(0.5))}" if len(samples) else "", QUIET)
-        return fitted(line.append(f"{_GAP}nothing left to write", QUIET), width, ellipsis=symbols.ellipsis)
+        rest = f"{_GAP}nothing left to write"
+        return fitted(line.append(rest if line.cell_len + len(rest) <= width else "", QUIET), width, ellipsis=symbols.ellipsis)
     if lane.shut:
         return fitted(Text().append(" writes  ", QUIET).append(f"blocked: {lane.shut}", BAD), width, ellipsis=symbols.ellipsis)
     line = (
@@ -384,38 +382,39 @@ def queue_line(
     right = Text()
     if lane.in_flight:
         flight = lane.in_flight[0]
-        right.append(brief(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD])
+        right.append("now ", QUIET).append(brief(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD])
         right.append(f" {duration(max(0.0, own - flight.since))} ")
     if forecast.writes_per_minute:
         line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
     if forecast.written_at is not None:
-        last = Text("  last one about ", QUIET).append(rollout.time.clock(forecast.written_at, forecast.at), STRONG)
+        last = Text("  until about ", QUIET).append(rollout.time.clock(forecast.written_at, forecast.at), STRONG)
         line.append_text(last if line.cell_len + last.cell_len + 1 + right.cell_len <= width else Text())
     return fitted(line, width, right, ellipsis=symbols.ellipsis)
 
 
 def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BRAILLE) -> Text:
-    """The latencies of the last minutes in one line."""
+    """The median latencies of the last minutes in one line."""
     seconds = max(60, round(_LATENCY / speed))
     parts, errors = [], 0
     ipmi = bool(meters.ipmi.over(seconds).exchanges)
-    for name, meter, which in (
-        ("Redfish p95", meters.redfish, "p95"),
-        *((("IPMI p95", meters.ipmi, "p95"),) if ipmi else ()),
-        ("read" if ipmi else "Foreman read", meters.foreman_reads, "p50"),
-        ("write", meters.foreman_writes, "p50"),
+    for name, meter in (
+        ("Redfish", meters.redfish),
+        *((("IPMI", meters.ipmi),) if ipmi else ()),
+        ("read" if ipmi else "Foreman read", meters.foreman_reads),
+        ("write", meters.foreman_writes),
     ):
         window = meter.over(seconds)
         errors += window.errors
-        figure = latency(getattr(window, which)) if window.exchanges else "none"
+        figure = latency(window.p50) if window.exchanges else "none"
         parts.append(Text("  ").append(f"{name} ", QUIET).append(figure, "" if window.exchanges else QUIET))
     told = f"{errors:,} unanswered " if errors else "all answered "
-    while sum(part.cell_len for part in parts) + len(told) > width and len(parts) > 1:
+    least = " median: "
+    while sum(part.cell_len for part in parts) + len(least) + len(told) > width + 1 and len(parts) > 1:
         parts.pop()
     line = Text().join(parts)[2:]
-    first = " latency " if speed == 1 else f" not {speed:g}x: "
+    first = " median latency: " if speed == 1 else " median, real ms: "
     whole = f"{told}in {duration(seconds * speed)} "
-    for label, words in ((first, whole), (first, told), (" ", told)):
+    for label, words in ((first, whole), (first, told), (least, told), (" ", told)):
         if len(label) + line.cell_len + 1 + len(words) <= width:
             break
     right = Text(words, STRONG if errors else QUIET)

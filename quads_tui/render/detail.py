@@ -76,13 +76,13 @@ def next_step(host: HostState, *, now: float, time: RolloutTime, why: str = "") 
     if host.repair is not None:
         return f"{host.repair.label} under way: {host.note}"
     if host.status is HostStatus.FAILED:
-        disarm = ", d disarms the host" if host.armed else ""
         first = host.kind.stages[0].label + (" (reinstalls)" if host.kind is Kind.BUILD else "")
         if host.stage is None or retry_effect(host).from_first_stage:
             retry = f"r retries from {first}"
         else:
             retry = f"r retries from {host.stage.label}, R from {first}"
-        return f"waiting for an operator: {retry}, s skips the host{disarm}"
+        rest = "s disarms and skips the host, d only disarms it" if host.armed else "s skips the host"
+        return f"waiting for an operator: {retry}, {rest}"
     if host.status is HostStatus.HELD:
         return "waiting for an operator: h releases the host"
     if host.status is HostStatus.SKIPPED:
@@ -100,5 +100,5 @@ def history(host: HostState, exchanges: Iterable[Exchange], width: int, time: Ro
 def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, time: RolloutTime) -> str:
     """The same as plain text, for a ticket."""
     lines = [*detail_head(host, now=now, time=time, width=200), *history(host, exchanges, 200, time)]
-    lines += [Text(f" times: {time.mark}")] if time.mark else []
+    lines += [Text(f" times: {time.clock_name}")] if time.clock_name else []
     return "\n".join(line.plain.rstrip() for line in lines)

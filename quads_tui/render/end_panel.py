@@ -30,9 +30,9 @@ def keys(rollout: Rollout) -> list[tuple[str, str]]:
     failed, armed = rollout.counts[HostStatus.FAILED], left_armed(rollout)
     found = []
     if armed:
-        found.append(("d", "disarm the cursor's host"))
+        found.append(("d", "disarm the host under the cursor"))
     if failed:
-        found.append(("f * r", f"retry all {failed} failed hosts" if failed > 1 else "retry the failed host"))
+        found.append(("f, *, r", f"retry all {failed} failed hosts" if failed > 1 else "retry the failed host"))
         found.append(("F", "failures by cause; r there retries one cause"))
     if rollout.counts[HostStatus.HELD]:
         found.append(("H", "release the held host under the cursor"))
@@ -60,7 +60,7 @@ def end_panel(rollout: Rollout, *, now: float, width: int, height: int, control:
     if height < COMPACT or width < 100:
         line = Text()
         for key, what in now_keys:
-            if key in ("f * r", "F", "q"):
+            if key in ("f, *, r", "F", "q"):
                 line.append(f" {key}", STRONG).append(f" {what.partition(';')[0]}  ")
         later = [Text(f" {command}", STRONG) for command, _ in commands(rollout)[:2]]
         return box(title, took, [*facts, line, *later], ("", "", "E or esc hides"), width, symbols)
@@ -94,13 +94,11 @@ def end_sentences(rollout: Rollout, now: float) -> list[str]:
 def _facts(rollout: Rollout, now: float, width: int, symbols: Symbols) -> list[Text]:
     counts = rollout.counts
     lines = [_count(symbols.done, STYLES[HostStatus.DONE], counts[HostStatus.DONE], "done", _done(rollout, now))]
-    causes = Text()
-    for number, (stage, hosts) in enumerate(_failed_at(rollout)):
-        causes.append(_GAP if number else "").append(f"{hosts}", STRONG).append(" at ", QUIET)
-        causes.append(stage.label if stage else "the start", STAGE_STYLES[stage] if stage else "")
-    if causes.plain:
-        causes.append(f"{_GAP}{count(len(rollout.groups), 'cause')}", QUIET)
-    lines.append(_count(symbols.failed, BAD, counts[HostStatus.FAILED], "failed", causes))
+    for short in (False, True):
+        failed = _count(symbols.failed, BAD, counts[HostStatus.FAILED], "failed", _where_failed(rollout, short=short))
+        if failed.cell_len <= width:
+            break
+    lines.append(failed)
     armed = [name for name in rollout.armed if rollout.hosts[name].status.is_final]
     if armed:
         words = (
@@ -113,6 +111,15 @@ def _facts(rollout: Rollout, now: float, width: int, symbols: Symbols) -> list[T
     if rest:
         lines.append(Text(f" {symbols.none} {', '.join(f'{number} {what}' for number, what in rest)}", QUIET))
     return [fitted(line, width, ellipsis=symbols.ellipsis) for line in lines]
+
+
+def _where_failed(rollout: Rollout, *, short: bool) -> Text:
+    line = Text()
+    for number, (stage, hosts) in enumerate(_failed_at(rollout)):
+        line.append(_GAP if number else "").append(f"{hosts}", STRONG).append(" at ", QUIET)
+        words = "the start" if stage is None else stage.short if short else stage.label
+        line.append(words, STAGE_STYLES[stage] if stage else "")
+    return line.append(f"{_GAP}{count(len(rollout.groups), 'cause')}" if line.plain else "", QUIET)
 
 
 def _count(mark: str, style: str, number: int, word: str, words: Text) -> Text:

@@ -14,7 +14,7 @@ UNKNOWN = "end not known yet"
 
 def marked(time: RolloutTime, now: float) -> str:
     """For a line whose times are not those on the wall: that they are not, and what the clock shows; else nothing."""
-    return "" if time.is_real else f" (rollout time, now {time.clock(now, now)})"
+    return "" if time.is_real else f" ({time.clock_name}: now {time.clock(now, now)})"
 
 
 def header_words(forecast: Forecast, width: int, time: RolloutTime) -> str:
@@ -24,15 +24,15 @@ def header_words(forecast: Forecast, width: int, time: RolloutTime) -> str:
         ways = [overdue_words(forecast, 2, time), late] if late else []
         return next((words for words in ways if cell_len(words) <= width), "")
     limit = bound_words(forecast.bound) or (forecast.why if forecast.p50 is None else "")
-    why = f": {forecast.why}" if forecast.bound is not Bound.NOTHING and forecast.why else ""
+    whole = bound_words(forecast.bound, forecast.why) or limit
     if forecast.done_at is None:
-        ways = [f"{UNKNOWN}  {limit}{why}", f"{UNKNOWN}  {limit}", UNKNOWN, "end unknown"]
+        ways = [f"{UNKNOWN}  {whole}", f"{UNKNOWN}  {limit}", UNKNOWN, "end unknown"]
     else:
         done = time.clock(forecast.done_at, forecast.at)
         likely = f" ({surely_words(forecast, time)})" if forecast.p90 is not None else ""
         first = f"good hosts done about {done}{likely}"
         ways = [f"{first}, {overdue_words(forecast, 2, time)}", f"{first}, {late}"] if late else []
-        ways += [f"{first}  {limit}{why}", f"{first}  {limit}", first]
+        ways += [f"{first}  {whole}", f"{first}  {limit}", first]
         # Not "done 15:34": that would read as if it had ended then.
         ways += [f"end about {done}{likely}  {limit}", f"end about {done}{likely}", f"end about {done}", f"end ~{done}"]
     return next((words.rstrip() for words in ways if cell_len(words.rstrip()) <= width), "")
@@ -56,17 +56,18 @@ def surely_words(forecast: Forecast, time: RolloutTime) -> str:
     return "" if forecast.surely_done_at is None else f"90 % sure by {time.clock(forecast.surely_done_at, forecast.at)}"
 
 
-def bound_words(bound: Bound) -> str:
-    """What the end waits for; empty for nothing."""
+def bound_words(bound: Bound, why: str = "") -> str:
+    """What the end waits for, with `why` in figures; empty for nothing."""
+    aside = f" ({why})" if why else ""
     match bound:
         case Bound.LANE:
-            return "limited by Foreman writes"
+            return f"bottleneck: Foreman writes{aside}"
         case Bound.BMC:
-            return "limited by BMCs"
+            return f"bottleneck: BMCs{aside}"
         case Bound.INSTALL:
-            return "limited by installs"
+            return f"bottleneck: installs{aside}"
         case Bound.HUMAN:
-            return "waiting for an operator"
+            return "waiting for an operator" + (f": {why}" if why else "")
         case Bound.NOTHING:
             return ""
         case _:

@@ -92,7 +92,7 @@ def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = B
     line, shown = Text(" causes ", QUIET), 0
     for group in found:
         part = Text("  ").append(f"{len(group.hosts)}", BAD).append(" at ", QUIET)
-        part.append_text(_stage(group)).append(f" {group.cause.value}")
+        part.append_text(_stage(group)).append(f": {group.cause.value}")
         if line.cell_len + part.cell_len + len("  F: 99 more causes ") > width:
             break
         part.stylize(_standing_for(key_of(group)))
@@ -114,7 +114,7 @@ def _column(found: Sequence[FailureGroup], width: int, height: int, symbols: Sym
 
 
 def _stage(group: FailureGroup) -> Text:
-    return Text(f"{group.stage.short:<3}", STAGE_STYLES[group.stage]) if group.stage else Text("-  ", QUIET)
+    return Text(group.stage.short, STAGE_STYLES[group.stage]) if group.stage else Text("the start", QUIET)
 
 
 def group_line(group: FailureGroup, width: int, *, cursor: bool = False, since: str = "", symbols: Symbols = BRAILLE) -> Text:

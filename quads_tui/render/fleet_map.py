@@ -70,9 +70,14 @@ def cells_across(width: int) -> int:
     return width - _NAME - 3 - (_FIGURES if width >= _FIGURES_FROM else 0)
 
 
+def grouping_after(by: str) -> str:
+    """The one that comes next, the first one after the last."""
+    return GROUPINGS[(GROUPINGS.index(by) + 1) % len(GROUPINGS)]
+
+
 def heading(by: str, width: int, symbols: Symbols = BRAILLE) -> Text:
     """What the columns are."""
-    line = Text().append(f" By {by}", STRONG).append(f"   t next grouping   {symbols.failed} failed   ", QUIET)
+    line = Text().append(f" By {by}", STRONG).append(f" (t: by {grouping_after(by)})   {symbols.failed} failed   ", QUIET)
     line.append("A", ARMED).append(" armed   ", QUIET).append("!", OVERDUE).append(" overdue", QUIET)
     right = Text(f"{'DONE':>9}  {'FAILED':>6}  {'INSTALL':>8}  SLOWEST ", QUIET) if width >= _FIGURES_FROM else None
     return fitted(line, width, right, ellipsis=symbols.ellipsis)

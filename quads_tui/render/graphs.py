@@ -27,6 +27,7 @@ from .time_axis import TimeAxis
 WINDOWS = {"whole run": 0, "30 min": 1800}
 """Rollout seconds that the graphs show; 0: all there is."""
 _LABEL = 8  # cells of the labels of the y axis
+_CLOCK = 5  # cells of a time of this day
 _LEGEND = 24  # cells of the figures at the right
 _PREPARING = (Stage.POWER_OFF, Stage.PXE_SET)  # drawn as one: both are short
 _WISHES = ("hosts", "redfish", "hosts", "under way", "reads", "writes", "hosts", "queue", "foreman", "rate", "under way", "ipmi")
@@ -111,7 +112,7 @@ def _figure(words: str, value: str, *, key: tuple[str, str] | None = None, style
     line = Text()
     if key is not None:
         line.append(*key).append(" ")
-    right = Text().append(f"most {most} " if most else "", QUIET).append(value, style)
+    right = Text().append(f"peak {most} " if most else "", QUIET).append(value, style)
     return fitted(line.append(words, "" if value not in ("0", "none") else QUIET), _LEGEND - 1, right)
 
 
@@ -307,10 +308,13 @@ class _Graphs:
         top = rounded_top(max(1.0, most))
         build = STAGE_STYLES[Stage.FOREMAN_BUILD]
         drawn = area(self._area, found, rows, top, edge=build, below=AREA, zero=RULE, shade=self._shade, shaded=SHADE)
-        legend = [_figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"), _figure("left", f"{forecast.writes_left:,}")]
+        legend = [
+            _figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"),
+            _figure("left to write", f"{forecast.writes_left:,}"),
+        ]
         if forecast.written_at is not None and forecast.writes_left:
             at = self._rollout.time.clock(forecast.written_at, forecast.at)
-            legend.append(_figure("last one about", at))
+            legend.append(_figure("last write about" if len(at) <= _CLOCK else "last write", at))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 
     def _rate(self, rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
@@ -345,7 +349,8 @@ class _Graphs:
         found = [(name, meter, meter.over(self._seconds)) for name, meter in meters]
         errors = sum(window.errors for _, _, window in found)
         right = Text().append(f"{errors:,} unanswered" if errors else "all answered", STRONG if errors else QUIET)
-        note = "medians, log axis" if len(found) > 1 else "log axis"
+        unit = "" if self._rollout.time.is_real else " in real ms"  # all other times are by the rollout's own clock
+        note = f"{'median ' if len(found) > 1 else ''}latency{unit}, logarithmic"
 
         def draw(rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
             return self._latencies(found, rows)
@@ -358,8 +363,8 @@ class _Graphs:
         if len(found) == 1:
             ((_, meter, window),) = found
             curves = list(zip(self._curves(meter), (QUIET, STRONG), strict=True))
-            legend = [self._latency("p95", window.p95, window, STRONG), self._latency("p50", window.p50, window, QUIET)]
-            legend += [_figure("Foreman's own", latency(meter.work), style=QUIET)] if meter.work else []
+            legend = [self._latency("p95", window.p95, window, STRONG), self._latency("median", window.p50, window, QUIET)]
+            legend += [_figure("in Foreman itself", latency(meter.work), style=QUIET)] if meter.work else []
             legend.append(_figure("requests", f"{window.exchanges:,}", style=QUIET))
         else:
             styles = (QUIET, STRONG)

@@ -25,7 +25,6 @@ _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 WIDE = 110  # cells from which on there is room for whole words
 _GAP = "   "
-_MARK = "rollout time "
 _ESTIMATE = 50  # cells that the estimate gets before the program's own lateness does
 
 
@@ -46,27 +45,30 @@ def title_line(
     wide, is_real = width >= WIDE and not warnings, rollout.time.is_real
     rest = Text()
     if title or rollout.speed != 1:
-        speed = "" if rollout.speed == 1 else f" at {rollout.speed:g}x speed" if wide else f" x{rollout.speed:g}"
+        speed = "" if rollout.speed == 1 else f" at {rollout.speed:g}x speed" if wide else f" {rollout.speed:g}x"
         rest.append("  ").append(f" {title}{speed} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
+    alone = rest.copy()
     rest.append(f"  {control}" if control else "", on_bar(QUIET))
     # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
-    # below too. That it is no real time the badge says as well.
+    # below too; so is which of the times is which. That it is no real time the badge says as well.
     unverified = f"{len(rollout.unverified)} not verified" if rollout.unverified and width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
     hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
-    short, marked = _clock(rollout, now, mark=False), _clock(rollout, now, mark=True)
-    ways = [(f"quads-tui  {clouds}", hosts, marked), (clouds, hosts, marked), (clouds, fewest, marked)]
-    ways += [] if is_real else [(clouds, hosts, short), (clouds, fewest, short)]
+    named, ways = f"quads-tui  {clouds}", []
     if wide:
-        whole = _clock(rollout, now, mark=True, words=True, start=True)
-        fewer = _clock(rollout, now, mark=True, words=True)
-        ways = [(f"quads-tui  {clouds}", hosts, whole), (f"quads-tui  {clouds}", hosts, fewer), (clouds, hosts, fewer), *ways]
-    for first, number, clock in ways:
-        left = Text(" ").append(first, STRONG).append(number).append_text(rest)
-        if left.cell_len + clock.cell_len < width:
+        ways.append((named, hosts, _clock(rollout, now, mark=True, words=True, start=True)))
+    whole, marked, short = (
+        _clock(rollout, now, mark=mark, words=words) for mark, words in ((True, True), (True, False), (False, False))
+    )
+    for clock in (whole, marked):
+        ways += [(named, hosts, clock), (clouds, hosts, clock), (clouds, fewest, clock)]
+    ways += [] if is_real else [(clouds, hosts, short), (clouds, fewest, short)]
+    for first, number, clock, said in [*((*way, rest) for way in ways), (*ways[-1], alone)]:
+        left = Text(" ").append(first, STRONG).append(number).append_text(said)
+        if left.cell_len + 2 + clock.cell_len <= width:
             break
     line = fitted(left, width, clock, ellipsis=symbols.ellipsis)
     line.style = BAR
@@ -78,8 +80,10 @@ def _clock(rollout: Rollout, now: float, *, mark: bool, words: bool = False, sta
     is which."""
     time, ended = rollout.time, rollout.over_at is not None
     now = rollout.over_at or now
-    line = Text(style=BAR).append(_MARK if mark and not time.is_real else "", on_bar(QUIET))
-    if start and rollout.started_at:
+    start = start and bool(rollout.started_at)
+    name = f"{time.clock_name}{':' if start else ''} " if mark and time.clock_name else ""
+    line = Text(style=BAR).append(name, on_bar(QUIET))
+    if start:
         line.append(f"start {time.clock(rollout.started_at, now)}  ")
     line.append("now " if words and (start or time.is_real) else "").append(f"{time.clock(now, now)}  ")
     line.append(("ran " if ended else "running ") if words else "")
@@ -116,10 +120,11 @@ def end_line(
         words = f"{late[:1].upper()}{late[1:]}" if wide else "Times are wrong"  # why stands in the first line
         alarms.append(f"{words}  ", BAD)
     left = Text(" ").append_text(alarms)
-    busy = f"{_GAP}machine busy: program {lag * 1000:.0f} ms late" if lag >= LATE and not late else ""
+    busy = f"{_GAP}this computer is busy: quads-tui {lag * 1000:.0f} ms late" if lag >= LATE and not late else ""
     if rollout.over_at is not None and rollout.started_at:
         left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
-        left.append(f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else "", QUIET)
+        rest = f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else ""
+        left.append(rest if left.cell_len + len(rest) + chips.cell_len < width else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
         room = width - chips.cell_len - left.cell_len - 2
         busy = busy if room - len(busy) >= _ESTIMATE else ""
@@ -128,7 +133,7 @@ def end_line(
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
         left.append_text(eta)
-    left.append(busy, ATTENTION)
+    left.append(busy if left.cell_len + len(busy) + chips.cell_len <= width else "", ATTENTION)
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
 
 

@@ -17,7 +17,7 @@ from .symbols import BRAILLE, Symbols
 from .wait_reason import HostWord
 
 _GAP = "   "
-_LABEL = 9  # cells
+_LABEL = 11  # cells
 _WIDE = 100  # cells from which on the full name and the BMC have room in the first line
 _MOST = 2  # lines of one fact
 
@@ -53,9 +53,9 @@ def state_lines(host: HostState, rollout: Rollout, *, now: float, width: int, wh
     elif host.status.is_final and host.reason:
         lines += _fact("reason", host.reason, width)
     if host.left_behind:
-        lines += _fact("left", host.left_behind, width, BAD if host.armed else "")
+        lines += _fact("afterwards", host.left_behind, width, BAD if host.armed else "")
     elif host.armed:
-        lines += _fact("left", "ARMED: the next boot reinstalls the host", width, BAD)
+        lines += _fact("now", "ARMED: the next boot reinstalls the host", width, BAD)
     lines += _fact("next", next_step(host, now=now, time=rollout.time, why=why), width)
     if host.hooks:
         lines += _fact("hooks", ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items()), width)

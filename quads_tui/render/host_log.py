@@ -22,7 +22,7 @@ from .symbols import BRAILLE, Symbols
 
 _REDFISH = "/redfish/v1"
 _PATH, _SHORTEST_PATH = 80, 34  # cells of a path
-_REST = 53  # cells of what stands beside it
+_REST = 60  # cells of what stands beside it
 _LINE = 400  # characters of one line of a body
 _BODY_LINES = 200
 
@@ -101,7 +101,9 @@ def log_line(
         line.append(words, ink(BAD) if entry.bad else ink(QUIET)).append(f"  {latency(one.seconds):>6}", ink(QUIET))
         line.append(f"  {one.error}" if one.error else "", ink(BAD))
     if entry.count > 1:
-        line.append(f"  x{entry.count}", ink(STRONG)).append(f"  until {time.time_of_day(entry.until)}", ink(QUIET))
+        line.append(f"  {entry.count} times", ink(STRONG))
+        until = f" until {time.time_of_day(entry.until)}"
+        line.append(until if line.cell_len + len(until) <= width else "", ink(QUIET))
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 

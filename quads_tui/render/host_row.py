@@ -17,12 +17,13 @@ from quads_tui.rollout.state import HostState
 from .line import StyledLine, cut, fitted
 from .numbers import duration
 from .palette import ARMED, ATTENTION, BAD, CURSOR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, lifted
-from .reasons import fitting, shorter_notes
+from .reasons import fitting, fuller_notes, shorter_notes
 from .symbols import BRAILLE, Symbols
 from .wait_reason import HostNote, HostWord
 
 _PROGRESS = 12  # cells of the line that is full when an install has taken its usual time
 _LONGEST_LABEL, _LONGEST_SHORT = max(len(stage.label) for stage in Stage), max(len(stage.short) for stage in Stage)
+_HOURS = 10 * 3600 - 30  # seconds from which on a time with its minutes takes eleven cells
 _NARROW, _NO_TIMES = 100, 72  # cells of the screen below which some columns have no room
 
 
@@ -102,13 +103,13 @@ class Columns:
                 case Column.STAGE:
                     title = cut("STAGE" if self.narrow else f"STAGE (1 to {len(Stage)})", self.track + 1 + self.stage_name)
                 case Column.STATE:
-                    title = f" {'STATE':<10}"
+                    title = f" {'STATE':<9}"
                 case Column.HOOKS:
                     title = f" {cut('HOOKS', self.hook_cells)}"
                 case Column.TRY:
-                    title = "TRIES"
+                    title = "ATTEMPT"
                 case Column.FOR:
-                    title = f"{'CHANGED':>11}"
+                    title = f"{'CHANGED':>10}"
                 case Column.NOTE:
                     title = "  NOTE"
                 case _:
@@ -171,10 +172,10 @@ def host_row(
             case Column.HOOKS:
                 parts.append((f" {_hooks(host, columns)}", ""))
             case Column.TRY:
-                parts.append((f"{host.attempt or '':>3}  ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
+                parts.append((f"{host.attempt or '':>4}   ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
             case Column.FOR:
                 seconds = (now - host.since) * speed if host.since else 0.0
-                parts.append((f"{duration(seconds) if seconds >= 1 else '':>11}", ""))
+                parts.append((f"{_ago(seconds):>10}", ""))
             case Column.NOTE:
                 parts += _note(host, note, columns.width - _cells(parts), symbols, ink)
             case _:
@@ -202,6 +203,11 @@ def _cells(parts: Sequence[tuple[str, str]]) -> int:
     return sum([len(words) if words.isascii() else cell_len(words) for words, _ in parts])
 
 
+def _ago(seconds: float) -> str:
+    """In ten cells: of many hours no minutes."""
+    return duration(seconds if seconds < _HOURS else round(seconds / 3600) * 3600) if seconds >= 1 else ""
+
+
 def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:
     """Behind a line that shows how far an install is."""
     parts, text = [("  ", "")], note.text
@@ -209,8 +215,7 @@ def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Cal
         parts += [(symbols.line * done, ink(STAGE_STYLES[Stage.INSTALL])), (symbols.line * (_PROGRESS - done), ink(QUIET))]
         parts.append(("  ", ""))
     room -= sum(len(words) for words, _ in parts)
-    if cell_len(text) > room:
-        text = fitting((text, *shorter_notes(host, text)), room, symbols.ellipsis)
+    text = fitting((*(fuller_notes(host, text) or (text,)), *shorter_notes(host, text)), room, symbols.ellipsis)
     return [*parts, (text, ink(QUIET) if note.quiet else "")]
 
 
@@ -233,10 +238,10 @@ def _state(word: HostWord, status: HostStatus, ink: Callable[[str], str]) -> lis
     match word:
         case HostWord.ARMED | HostWord.OVERDUE:
             filled = f" {word.value} "
-            return [(filled, ink(ARMED if word is HostWord.ARMED else OVERDUE)), (" " * (11 - len(filled)), "")]
+            return [(filled, ink(ARMED if word is HostWord.ARMED else OVERDUE)), (" " * (10 - len(filled)), "")]
         case _:
             style = STYLES[status] if status.is_final else ATTENTION if word is HostWord.WRITING else ""
-            return [(f" {word.value:<10}", ink(style))]
+            return [(f" {word.value:<9}", ink(style))]
 
 
 def glyph(host: HostState, stage: Stage, symbols: Symbols) -> str:

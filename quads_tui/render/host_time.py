@@ -21,7 +21,7 @@ from .symbols import BRAILLE, Symbols
 _SEEN = 3  # samples from which on it is known how long a stage usually takes
 _PAUSE = 1.0  # rollout seconds between two attempts that are worth a line
 TABLE = 51  # cells of the table
-TURN, BETWEEN = "its turn", "before retry"
+TURN, BETWEEN = "write queue", "before retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,12 @@ def not_started_for(host: HostState, rollout: Rollout, now: float) -> float:
 
 
 def title(host: HostState, rollout: Rollout, now: float) -> str:
-    """Not started for 34 min, then 38 min so far."""
+    """Not started for 34 min, then 38 min under way so far."""
     waited = duration(not_started_for(host, rollout, now))
     if not host.spans:
         return f"not started for {waited}"
     took = duration(sum(part.seconds for part in parts(host, rollout, now)))
-    return f"not started for {waited}, then {took}{'' if host.status.is_final else ' so far'}"
+    return f"not started for {waited}, then {took} under way{'' if host.status.is_final else ' so far'}"
 
 
 def bar(host: HostState, rollout: Rollout, now: float, width: int, symbols: Symbols = BRAILLE) -> list[Text]:

@@ -11,14 +11,26 @@ from quads_tui.rollout.causes import FOREMAN, Cause
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState
 
+WRITTEN = "written; "  # begins what is noted once Foreman has answered the write (engine/host_stages)
 _SHORTEST = 16  # characters of a clause that says something for itself
 _LONGEST_WORD = 16  # cells that may stay empty so that no word is cut
 _ASIDE = re.compile(r" \([^()]*\)")
+_FILLERS = re.compile(r"\b(?:an?|the|is|are|was|were) ", re.IGNORECASE)  # without which a sentence is as clear
+
+
+def fuller_notes(host: HostState, note: str) -> Sequence[str]:
+    """The note of a failed host with the cause in words before it, where the reason does not say that itself."""
+    if host.cause is None or note != host.full_reason or host.repaired:
+        return ()
+    words, _ = _cause_words(host.cause, _who(host.stage))
+    return (f"{words}: {note}",) if words else ()
 
 
 def shorter_notes(host: HostState, note: str) -> Sequence[str]:
     """What a note that is too long may be replaced by, the fullest first."""
     if host.status in (HostStatus.QUEUED, HostStatus.RUNNING):
+        if note.startswith(WRITTEN):
+            return "written to Foreman, not yet verified", "written, not yet verified"
         plain = _ASIDE.sub("", note)
         brief = plain.partition("; ")[0].replace("waiting for its BMC to report", "until BMC reports")
         return (plain,) if brief == plain else (plain, brief)
@@ -38,12 +50,24 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
 def reason_ways(stage: Stage | None, cause: Cause, reason: str) -> Sequence[str]:
     """The reason with the cause in words before it, where it does not say that itself; then ever less of it."""
     reason = reason.removesuffix(".")
-    words, enough = _cause_words(cause, "BMC" if stage is None or stage.is_at_bmc else FOREMAN)
+    words, enough = _cause_words(cause, _who(stage))
     first = reason.partition(": ")[0]
     shorter = [first] if first != reason and len(first) >= _SHORTEST else []
     if not words:
-        return (reason, *shorter)
-    return (f"{words}: {reason}", *([words] if enough else [reason, *shorter]))
+        return (reason, *shorter, *_telegram(reason, shorter))
+    return (f"{words}: {reason}", *([words] if enough else [reason, *shorter, *_telegram(reason, shorter)]))
+
+
+def _telegram(reason: str, shorter: Sequence[str]) -> Sequence[str]:
+    """The shortest way once more, without the words that say nothing: so a cut comes later."""
+    last = shorter[-1] if shorter else reason
+    plain = _FILLERS.sub("", last)
+    return () if plain == last else (plain,)
+
+
+def _who(stage: Stage | None) -> str:
+    """The one that fails a host in this stage."""
+    return "BMC" if stage is None or stage.is_at_bmc else FOREMAN
 
 
 def _cause_words(cause: Cause, who: str) -> tuple[str, bool]:

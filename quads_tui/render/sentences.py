@@ -41,10 +41,10 @@ def _left(rollout: Rollout, forecast: Forecast) -> str:
         if forecast.late:
             return "Nothing is left to do before the time limit" + (f"; {late}." if late else ".")
         return f"The good hosts are done; {late}." if late else "Nothing is left to do."
+    words = bound_words(forecast.bound, forecast.why) or forecast.why
     if forecast.bound is Bound.HUMAN:
-        return f"Waiting for an operator: {forecast.why}."
-    words = bound_words(forecast.bound) + (f": {forecast.why}" if forecast.why else "")
-    limit = f", {words}" if words else ""
+        return f"{words[:1].upper()}{words[1:]}."
+    limit = f"; {words}" if words else ""
     if forecast.done_at is None:
         return f"The end is not known yet{limit}."
     likely = f", {surely_words(forecast, rollout.time)}" if forecast.p90 is not None else ""

@@ -15,6 +15,7 @@ from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_lim
 
 from .comments import with_comment
 from .numbers import duration
+from .reasons import WRITTEN
 
 
 class HostWord(StrEnum):
@@ -41,7 +42,6 @@ class HostNote:
     progress: float | None = None
 
 
-_WRITTEN = "written; "  # begins what is noted once Foreman has answered the write (engine/host_stages)
 _SEEN = 3  # installs of a model from which on it is known how long they usually take
 
 
@@ -167,7 +167,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
         return _in_lane(host, place, rollout, meters, forecast)
     if host.stage is Stage.INSTALL:
         return _installing(host, rollout, forecast, now)
-    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns and not host.note.startswith(_WRITTEN)
+    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns and not host.note.startswith(WRITTEN)
     words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
     return (_turn(host, rollout, forecast, now) if unwritten else "") + words
 

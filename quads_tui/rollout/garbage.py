@@ -10,11 +10,11 @@ from contextlib import contextmanager
 def settle_garbage() -> None:
     """Full collections look no more at what lives by now: that took tens of milliseconds of a blocked loop.
 
-    They are seldom, after 20 million objects. Those in between look at 5,000 or 30,000 objects, which takes 2 or 12 ms: with
-    fewer and larger ones the loop stood still for 40 ms, and for half a second with ten thousand hosts.
+    They are seldom, after 20 million objects. Those in between look at 2,000 or 12,000 objects, which takes 1 or 7 ms: with fewer
+    and larger ones the loop stood still for 30 ms, and for half a second with ten thousand hosts.
     """
     gc.freeze()
-    gc.set_threshold(5_000, 5, 800)
+    gc.set_threshold(2_000, 5, 2_000)
 
 
 @contextmanager

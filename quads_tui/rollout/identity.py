@@ -159,7 +159,7 @@ def compared(machine: Identity, provisioning: Collection[str]) -> tuple[Comparis
     if machine.complete:
         return (
             Comparison.OTHER,
-            f"not the machine of this host in Foreman: its NICs have the MACs {some(machine.macs)}; {foreman}",
+            f"wrong machine behind this BMC: its NICs have the MACs {some(machine.macs)}; {foreman}",
         )
     return Comparison.UNKNOWN, f"its BMC reports some of its MAC addresses only ({some(machine.macs)}); {foreman}"
 

@@ -49,9 +49,9 @@ def late_words(lateness: Lateness, speed: float) -> str:
         return ""
     late = duration(max(1.0, lateness.seconds))
     words = f"each step takes about {late} of rollout time too long, all times are wrong"
-    return f"this machine is too slow for speed {speed:g}: {words}"
+    return f"this computer is too slow for speed {speed:g}: {words}"
 
 
 def late_short(lateness: Lateness, speed: float) -> str:
     """The same for a line with little room."""
-    return f"this machine is too slow for x{speed:g}: times are wrong" if lateness.is_too_late else ""
+    return f"this computer is too slow for {speed:g}x: times are wrong" if lateness.is_too_late else ""

@@ -91,6 +91,6 @@ class RolloutTime:
         return time_of_day(self.shown_at(at))
 
     @property
-    def mark(self) -> str:
-        """What times have to be marked with, so that nobody takes them for those on the wall; nothing where they are these."""
-        return "" if self.is_real else f"rollout time, x{self.speed:g}"
+    def clock_name(self) -> str:
+        """What its clock is called, so that nobody takes it for that on the wall; nothing where it is this."""
+        return "" if self.is_real else f"{self.speed:g}x clock"

@@ -27,7 +27,7 @@ class LeftWrite:
 
 
 class SharedPlace(Protocol):
-    """One place among all consoles. No method but `sending` raises for the queue being away: they wait until it is back."""
+    """One place among all consoles. No method but `sending` raises for the queue being away; most wait until it is back."""
 
     @property
     def trouble(self) -> str:
@@ -49,6 +49,10 @@ class SharedPlace(Protocol):
 
     async def sending(self, host: str, act: str, detail: Mapping[str, object]) -> None:
         """The last check: the place is still ours, and everybody can read what is sent. Raises NotSent, QueueAway; bounded."""
+        ...
+
+    async def is_left(self, left: LeftWrite) -> bool:
+        """False: its console lives, and said meanwhile that it has its outcome."""
         ...
 
     async def settled(self, left: LeftWrite) -> bool:

@@ -286,7 +286,7 @@ def _last_sample(stored: StoredRollout) -> float:
 
 def _summary(rollout: Rollout, events: list[Event]) -> list[str]:
     time = rollout.time
-    began = date_and_time(rollout.started_at) + (f" ({time.mark})" if time.mark else "")
+    began = date_and_time(rollout.started_at) + (f" ({time.clock_name})" if time.clock_name else "")
     counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
     last = time.time_of_day(events[-1].at) if events else "never"
     lines = [f"resuming {rollout.id}: started {began}, last event {last}; {counts}"]

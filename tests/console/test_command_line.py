@@ -59,7 +59,7 @@ async def test_the_list_of_all_commands_begins_with_what_fits_the_host() -> None
             assert not any("cursor-up" in row for row in rows)
             await d.press("escape")
         await d.press("ctrl+p", *"graphs", "enter")
-        assert "t time shown" in d.text
+        assert "t whole run or last 30 min" in d.text
         await d.press("escape", "ctrl+p", *"sort", "down", "up", "enter")
         assert "by plan" in d.text
         d.app.table.go(d.app.table.shown.index(d.first(HostStatus.FAILED)))

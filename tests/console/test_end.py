@@ -64,9 +64,9 @@ async def test_the_panel_says_what_came_of_it_and_what_to_press(size: tuple[int,
         assert d.model.id in text
         assert f"{d.model.counts[HostStatus.DONE]} done" in text
         assert f"{d.model.counts[HostStatus.FAILED]} failed" in text
-        assert "3 at Install" in text
+        assert ("3 at INS" if size[0] == 80 else "3 at Install") in text
         assert "1 armed" in text
-        assert "f * r" in text
+        assert "f, *, r" in text
         assert f"quads-tui report {d.model.id}" in text
         assert f"quads-tui resume {d.model.id} --failed" in text
         assert "Ended " in text
@@ -116,13 +116,13 @@ async def test_a_watcher_is_offered_no_key_that_changes_the_rollout() -> None:
         d.app.read_only = "watching r1"
         text = await drawn(d)
         assert "Rollout ended" in text
-        assert "f * r" not in text
+        assert "f, *, r" not in text
         assert "hide or show this panel" in text
 
 
 def test_keys_and_commands_are_those_that_help() -> None:
     model = ended()
-    assert [key for key, _ in keys(model)] == ["d", "f * r", "F", "E", "q"]
+    assert [key for key, _ in keys(model)] == ["d", "f, *, r", "F", "E", "q"]
     assert [words.split()[1] for words, _ in commands(model)] == ["report", "resume", "watch"]
     for host in list(model.hosts.values()):
         model.apply(HostChanged(NOW, host.name, HostStatus.DONE))

@@ -65,14 +65,14 @@ def test_the_time_is_told_by_stage_with_its_turn_apart() -> None:
     assert [(part.words, part.seconds) for part in found] == [
         ("Power off", 54.0),
         ("PXE", 6.0),
-        ("its turn", 52.0),
+        ("write queue", 52.0),
         ("Build", 7.0),
         ("Power on", 36.0),
         ("Install", 3000.0 - 155.0),
     ]
-    assert host_time.title(host, model, NOW) == "not started for 30 min, then 50 min so far"
+    assert host_time.title(host, model, NOW) == "not started for 30 min, then 50 min under way so far"
     table = "\n".join(line.plain for line in host_time.table(host, model, NOW))
-    assert "its turn" in table
+    assert "write queue" in table
     assert table.count("\n") == 7
     assert sum(part.seconds for part in found) == 3000.0
 
@@ -142,7 +142,7 @@ def test_equal_lines_are_folded_where_they_follow_each_other() -> None:
     found = entries(host, [*polls, request(NOW - 40), request(NOW - 39, status=503)])
     assert [one.count for one in found[-4:]] == [18, 1, 1, 1]
     line = log_line(found[-4], 100, model.time).plain
-    assert re.search(r"GET    /Systems/1 +200   30 ms  x18  until ", line)
+    assert re.search(r"GET    /Systems/1 +200   30 ms  18 times until ", line)
     assert len(line) == 100
     assert found[-1].bad
     assert sum(one.count for one in found) == len(host.timeline) + 20
@@ -185,7 +185,15 @@ async def test_the_screen_shows_time_machine_and_log(size: tuple[int, int]) -> N
         d.exchanges = [request(NOW - 100 + second) for second in range(18)]
         await shown(d)
         text = d.text
-        for words in ("Where its time went", "not started for 30 min", "machine", "verified by a MAC", "x18", "INS", "its turn"):
+        for words in (
+            "Where its time went",
+            "not started for 30 min",
+            "machine",
+            "verified by a MAC",
+            "18 times",
+            "INS",
+            "write queue",
+        ):
             assert words in text, words
         assert all(len(line) <= size[0] for line in text.splitlines())
         assert d.error_count == 0
@@ -218,9 +226,9 @@ async def test_new_lines_stay_in_view_until_the_operator_moves_up() -> None:
         for number in range(20):
             await come(number)
         assert "note 19" in d.text
-        assert "following" in d.text
+        assert "new log lines stay in view" in d.text
         await d.press(*["up"] * 12)
-        assert "not following" in d.text
+        assert "the log stands still (end: new lines in view)" in d.text
         before = [line for line in d.text.splitlines() if line.startswith("▌")]
         for number in range(20, 26):
             await come(number)

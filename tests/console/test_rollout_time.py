@@ -92,8 +92,8 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
         for words, text in seen.items():
             assert_own_time(text, words)
             assert "15:00" in text.splitlines()[0]
-            assert (" at 30x speed " if size[0] > 100 else "x30") in text.splitlines()[0]
-            assert "rollout time" in text.splitlines()[0]
+            assert (" at 30x speed " if size[0] > 100 else " REHEARSAL 30x ") in text.splitlines()[0]
+            assert "30x clock" in text.splitlines()[0]
         assert "13:20:00 me: retry: a01-h00" in " ".join(seen["a notice"].split())
         assert "OFF started" in seen["Where its time went"]
 
@@ -105,11 +105,11 @@ async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: t
         for _ in range(5):
             d.app.context.meters.lateness.add(4.0)
         d.app.panels()
-        speed = "at 30x speed" if size[0] > 100 else "x30"
+        speed = "at 30x speed" if size[0] > 100 else "30x"
         assert f" REHEARSAL {speed}  TOO SLOW" in d.text.splitlines()[0]
         d.model.outages.standing.clear()
         d.app.panels()
-        words = "This machine is too slow for x30: times are wrong" if size[0] > 100 else "Times are wrong  "
+        words = "This computer is too slow for 30x: times are wrong" if size[0] > 100 else "Times are wrong  "
         assert words in d.text.splitlines()[1]
 
 
@@ -120,13 +120,13 @@ def test_it_is_said_in_plain_lines_and_in_the_report_too() -> None:
         gauges.lateness.add(4.0)
     session = PlainSession(ViewContext(RolloutView(rollout=model, meters=gauges, clock=clock), lambda: 100.0), None, said.append)
     session.print_updates()
-    assert any(line.startswith("This machine is too slow for speed 30: each step takes about 4 s") for line in said)
-    assert "this machine is too slow for x30: times are wrong" in plain_line(model, gauges, NOW)
+    assert any(line.startswith("This computer is too slow for speed 30: each step takes about 4 s") for line in said)
+    assert "this computer is too slow for 30x: times are wrong" in plain_line(model, gauges, NOW)
     facts = {"rollout": "r", "created_at": BEGAN, "who": "me", "rehearsal": "x", "plan": asdict(PLAN), "speed": SPEED}
     samples = [StoredSample(BEGAN + second, {"late": 4.0 * (second >= 50)}) for second in range(100)]
     report = build_report(facts, events(), samples)
     for text in (as_markdown(report), as_html(report)):
-        assert "The machine was too slow for speed 30 during 48% of the rehearsal" in text
+        assert "The computer was too slow for speed 30 during 48% of the rehearsal" in text
     assert document(report)["too_late"] == 0.48
 
 
@@ -144,8 +144,8 @@ def test_sentences_and_plain_lines_tell_the_same_time_and_say_so() -> None:
     said.append(as_text(host, (), now=NOW, time=model.time))
     text = "\n".join(said)
     assert_own_time(text, "sentences")
-    assert "Times are rollout time, x30" in text
-    assert text.count("(rollout time, now 15:00)") == 3  # the progress, the status, the plain line
+    assert "Times are those of the 30x clock: 30 times real time" in text
+    assert text.count("(30x clock: now 15:00)") == 3  # the progress, the status, the plain line
     assert "retrying at 15:30, in 30 min" in text
     assert "1 h" not in plain_line(model, meters(), NOW).split("(")[0]
 

@@ -167,7 +167,7 @@ async def test_the_next_console_looks_as_the_last_one_was_left(tmp_path: Path) -
             "to",
             "5)",
             "STATE",
-            "TRIES",
+            "ATTEMPT",
             "CHANGED",
             "NOTE",
         ]

@@ -40,7 +40,7 @@ ROWS = (
             failed=12,
         ),
         state="running",
-        details="Good hosts done about 23:41 (90 % sure by 23:52)  limited by Foreman writes",
+        details="Good hosts done about 23:41 (90 % sure by 23:52)  bottleneck: Foreman writes",
     ),
     Row(
         rollout="20261122-2210-cloud05-cc03",

@@ -59,7 +59,7 @@ def test_a_plan_shows_what_the_bmcs_say_and_touches_nothing(lab: MakeLab) -> Non
         host = hosts[name]
         match fault["fault"]:
             case "wrong-bmc":
-                assert "not the machine of this host in Foreman" in host["blocker"]
+                assert "wrong machine behind this BMC" in host["blocker"]
             case "bmc-dead":
                 assert "refused the connection" in host["bmc"]
             case "bmc-password":

@@ -339,7 +339,7 @@ async def test_a6_another_machine_by_its_provisioning_mac_is_not_touched() -> No
     host = ended(lab, A)
     assert (host.status, host.stage, host.cause) == (HostStatus.FAILED, Stage.POWER_OFF, Cause.WRONG_BMC)
     assert host.reason.startswith(
-        "not the machine of this host in Foreman: its NICs have the MACs 02:00:00:00:00:00; Foreman expects the MAC 02:ee:00:00:00:01"
+        "wrong machine behind this BMC: its NICs have the MACs 02:00:00:00:00:00; Foreman expects the MAC 02:ee:00:00:00:01"
     )
     assert untouched(lab, A)
 

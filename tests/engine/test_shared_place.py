@@ -61,6 +61,9 @@ class Place:
         self.details.append(detail)
         self._tell(f"{act} {host}")
 
+    async def is_left(self, left: LeftWrite) -> bool:
+        return left in self._server.left
+
     async def settled(self, left: LeftWrite) -> bool:
         self._tell(f"settled {left.host}")
         self._server.left = []
@@ -218,6 +221,18 @@ async def test_a_left_write_of_which_the_server_says_that_it_has_finished_is_wai
     await write
     assert 20 < foreman.sent[0][0] < LEFT.arrives
     assert server.told == ["two: take", "two: settled a01", "two: build b", "two: give back"]
+
+
+async def test_a_left_write_whose_console_woke_and_told_its_outcome_is_waited_for_no_longer() -> None:
+    server, foreman = Server(), Foreman()
+    server.left, foreman.seen = [LEFT], Probe.ABSENT
+    lane, _ = console(server, "two", foreman)
+    write = foreman.write(lane, "b")
+    await asyncio.sleep(20)
+    assert foreman.sent == []
+    server.left = []
+    await write
+    assert 20 < foreman.sent[0][0] < LEFT.arrives
 
 
 async def test_a_look_that_fails_says_nothing_about_a_left_write(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_all_panels_show_the_same_time_and_the_figures_of_it() -> None:
     figures = {entry[0]: int(entry[1]) for entry in legend if entry}
     assert figures == {"not written": 2, "ON, INS": 2, "done": 5, "failed": 1}
     (ready, _, _) = panel(lines, "Foreman write queue")
-    assert ready.rstrip().endswith("most 10  10")
+    assert ready.rstrip().endswith("peak 10  10")
     rate = panel(lines, "Foreman writes")
     assert [line[-23:].split()[-1] for line in rate[:2]] == ["8", "0.9"]
     assert rate[2].rstrip().endswith("2 min")

@@ -445,5 +445,5 @@ def test_with_ipmi_no_latency_is_cut_at_80_columns() -> None:
         gauges.ipmi.observe(0.698, ok=True)
         gauges.tick(gauges.lane)
     line = boxes.latency_line(gauges, 1.0, 80).plain
-    assert re.search(r"Redfish p95 .* IPMI p95 .* read .* write \d+ ms +\d+ unanswered $", line)
+    assert re.search(r"^ median: Redfish .* IPMI .* read .* write \d+ ms +\d+ unanswered $", line)
     assert len(line) == 80

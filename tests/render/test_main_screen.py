@@ -7,7 +7,11 @@ from dataclasses import replace
 import pytest
 
 from quads_tui.render import boxes, header
-from quads_tui.rollout.forecast import forecast
+from quads_tui.render.eta import header_words
+from quads_tui.render.host_row import Columns, heading, host_row
+from quads_tui.render.symbols import BRAILLE
+from quads_tui.render.wait_reason import HostNote, HostWord
+from quads_tui.rollout.forecast import Bound, Forecast, forecast
 from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
@@ -43,9 +47,11 @@ def test_no_axis_begins_before_the_first_measurement(speed: float, words: str) -
 
 def test_latencies_of_a_faster_rehearsal_are_marked_as_those_of_the_clock_on_the_wall() -> None:
     gauges = meters()
-    for speed, words in ((1.0, "latency"), (30.0, "latency, not 30x")):
+    for speed, marked in ((1.0, False), (30.0, True)):
         both = [("read", gauges.foreman_reads), ("write", gauges.foreman_writes)]
-        assert f" Foreman {words} " in boxes.latency_box("Foreman", both, speed=speed, width=30, height=7)[0].plain
+        drawn = boxes.latency_box("Foreman", both, speed=speed, width=30, height=7)
+        assert " Foreman latency (median) " in drawn[0].plain
+        assert (" real ms " in drawn[-1].plain) is marked
 
 
 def test_a_look_at_the_queue_between_two_seconds_is_no_second() -> None:
@@ -66,7 +72,7 @@ def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns()
         "cloud02  700 hosts, 23 not verified",
         " REHEARSAL at 30x speed ",
         "you have control",
-        "rollout time ",
+        "30x clock ",
         "running ",
     ):
         assert words in line
@@ -77,6 +83,42 @@ def test_that_the_machine_is_busy_never_takes_the_room_of_the_estimate() -> None
     model = rollout()
     told = forecast(model, meters(), NOW)
     whole = header.end_line(model, now=NOW, width=140, lag=0.08, forecast=told, counted=True).plain
-    assert "% sure by " in whole and "machine busy: program 80 ms late" in whole
+    assert "% sure by " in whole and "this computer is busy: quads-tui 80 ms late" in whole
     narrow = header.end_line(model, now=NOW, width=80, lag=0.08, forecast=told).plain
     assert "% sure by " in narrow and "busy" not in narrow
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_time_of_many_hours_moves_no_note_out_of_its_column(width: int) -> None:
+    model = rollout(60)
+    columns = Columns.of(model.plan, width, BRAILLE)
+    note = heading(columns).plain.index("NOTE")
+    (host,) = (model.hosts[name] for name in model.left_armed)
+    for hours in (0.5, 1.95, 9.99, 57.5, 1234.5):
+        row = host_row(
+            host,
+            columns,
+            now=host.since + 3600 * hours,
+            speed=1.0,
+            word=HostWord.ARMED,
+            note=HostNote("BMC unreachable"),
+        ).plain
+        assert row.index("BMC unreachable") == note and row[note - 3] != " "
+
+
+@pytest.mark.parametrize("width", range(60, 110, 5))
+def test_who_has_control_is_said_whole_or_not_at_all(width: int) -> None:
+    model = rollout(60)
+    model.time.begin(NOW - 400, 30.0)
+    line = header.title_line(model, now=NOW, width=width, title="REHEARSAL", control="you have control", warnings=()).plain
+    assert ("you have control" in line) is ("you" in line)
+    assert "REHEARSAL 30x" in line and line.rstrip().endswith("min") and "…" not in line
+
+
+def test_what_limits_the_end_is_named_as_the_bottleneck_with_its_figures() -> None:
+    told = Forecast(NOW, 600.0, 900.0, Bound.LANE, "33 left at 17.6 a minute")
+    time = rollout(60).time
+    assert header_words(told, 120, time).endswith("  bottleneck: Foreman writes (33 left at 17.6 a minute)")
+    assert header_words(told, 80, time).endswith("  bottleneck: Foreman writes")
+    waiting = Forecast(NOW, bound=Bound.HUMAN, why="2 held")
+    assert header_words(waiting, 120, time) == "end not known yet  waiting for an operator: 2 held"

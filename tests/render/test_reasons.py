@@ -63,15 +63,15 @@ def shown(rollout: Rollout, width: int) -> str:
             "A required license is missing or expired.",
             Safety.OFF,
             "BMC refused: A required license is missing or expired",
-            "A required license is…",
+            "required license missing or…",
         ),
         (
             Stage.POWER_OFF,
             Cause.WRONG_BMC,
-            "not the machine of this host in Foreman: its NICs have the MACs 02:00:00:00:00:01, 02:00:00:00:00:02",
+            "wrong machine behind this BMC: its NICs have the MACs 02:00:00:00:00:01, 02:00:00:00:00:02",
             Safety.UNTOUCHED,
-            "not the machine of this host in Foreman; untouched",
-            "not the machine of this host…",
+            "wrong machine behind this BMC; untouched",
+            "wrong machine behind this BMC",
         ),
         (
             Stage.FOREMAN_BUILD,
@@ -87,7 +87,7 @@ def shown(rollout: Rollout, width: int) -> str:
             "power is still Off after 2 On commands",
             Safety.ARMED,
             "power is still Off after 2 On commands; STILL ARMED",
-            "power is still Off after 2…",
+            "power still Off after 2 On…",
         ),
     ],
 )
@@ -133,3 +133,23 @@ def test_a_cause_that_every_reason_says_itself_has_no_words_before_it() -> None:
 def test_one_long_word_is_cut_where_it_must_be(width: int, words: str | None) -> None:
     text = "abcdefghijklmnopqrstuvwxyz"
     assert fitting((text,), width, "…") == (text if words is None else words)
+
+
+def test_whose_short_words_a_reason_is_stands_before_them_too() -> None:
+    rollout = failed(Stage.PXE_SET, Cause.REFUSED, "OemLicenseNotPassed", Safety.OFF)
+    assert shown(rollout, 120).endswith("BMC refused: OemLicenseNotPassed; powered off")
+    assert shown(rollout, 200).endswith("BMC refused: OemLicenseNotPassed; the host stays powered off")
+    assert shown(rollout, 80) == "OemLicenseNotPassed"
+
+
+def test_a_host_that_is_written_says_what_is_still_to_come() -> None:
+    rollout = failed(Stage.FOREMAN_BUILD, Cause.UNKNOWN, "x", Safety.UNTOUCHED)
+    (host,) = rollout.hosts.values()
+    host.status = HostStatus.RUNNING
+    note = "written; waiting until a read of Foreman confirms build mode"
+    ways = (note, *shorter_notes(host, note))
+    assert [fitting(ways, room, "…") for room in (60, 53, 31)] == [
+        note,
+        "written to Foreman, not yet verified",
+        "written, not yet verified",
+    ]

@@ -23,9 +23,9 @@ def test_it_is_said_after_some_seconds_and_neither_for_one_pause_nor_on_and_off(
 def test_the_words_say_how_much_and_that_the_times_are_off() -> None:
     late, well = after(*[4.2] * 5), after(*[0.2] * 5)
     assert late_words(late, 30.0).startswith(
-        "this machine is too slow for speed 30: each step takes about 4 s of rollout time too long"
+        "this computer is too slow for speed 30: each step takes about 4 s of rollout time too long"
     )
-    assert late_short(late, 30.0) == "this machine is too slow for x30: times are wrong"
+    assert late_short(late, 30.0) == "this computer is too slow for 30x: times are wrong"
     assert late_words(well, 30.0) == late_short(well, 30.0) == ""
 
 

@@ -30,7 +30,7 @@ def test_the_clock_of_a_faster_rehearsal_begins_with_it_and_that_of_a_real_rollo
     fast, real = replayed(started(AT, 30.0)).time, replayed(started(AT, 1.0)).time
     assert [fast.shown_at(at) - AT for at in (AT - 60, AT, AT + 10, AT + 120)] == [-60, 0, 300, 3600]
     assert [real.shown_at(at) - AT for at in (AT - 60, AT + 120)] == [-60, 120]
-    assert (fast.mark, real.mark) == ("rollout time, x30", "")
+    assert (fast.clock_name, real.clock_name) == ("30x clock", "")
     assert fast.clock(AT + 120, AT) == real.clock(AT + 3600, AT)
     assert fast.time_of_day(AT + 120) == real.time_of_day(AT + 3600)
 

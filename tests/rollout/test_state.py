@@ -83,6 +83,10 @@ def test_failures_that_differ_in_numbers_only_meet_in_one_group() -> None:
     assert (
         group_of("job 5f0c9d1e-1234-4abc-9def-001122334455 of b0:7b:25:79:19:9b for h1 failed", "h1") == "job # of # for # failed"
     )
+    macs = [", ".join(f"02:00:00:00:00:{number:02x}" for number in range(count)) for count in (1, 2, 4)]
+    assert {group_of(f"its NICs have the MACs {found}; Foreman", "h1") for found in (*macs, f"{macs[2]}, ...")} == {
+        "its NICs have the MACs #; Foreman"
+    }
 
 
 def test_the_rollouts_own_seconds() -> None:

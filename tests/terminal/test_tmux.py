@@ -122,7 +122,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, lab: Lab) -> None:
     planned = re.search(r"(\d+) hosts will be wiped and rebuilt\.", pane.shows("Type the number to start"))
     assert planned
     pane.keys(planned[1], "Enter")
-    pane.shows("rollout time", "HOST")
+    pane.shows("x clock", "HOST")
     pane.keys("p")  # soon: a busy machine is slower than the emulated lab
     pane.shows("Pause new hosts?")
     pane.answer("y")
@@ -176,12 +176,12 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, lab: Lab) -> None:
     pane.all_shown()
 
     pane.keys("v")
-    pane.shows("Under way", "whole run", "t time shown")
+    pane.shows("Under way", "whole run", "t whole run or last 30 min")
     pane.keys("Escape")
     pane.shows("of 60 ")
 
     pane.keys("M")
-    pane.shows("By rack", "t next grouping")
+    pane.shows("By rack", "t: by model")
     pane.keys("t")
     pane.shows("By model")
     pane.keys("Right", "Down", "Enter")
@@ -230,9 +230,9 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, lab: Lab) -> None:
 
     pane.keys("q")
     pane.shows("The rollout continues. Press Enter to open the screen again.")
-    wait_for(lambda: "1 skipped" in (text := pane.text.replace("\n", "")) and "(rollout time, now " in text)
+    wait_for(lambda: "1 skipped" in (text := pane.text.replace("\n", "")) and "x clock: now " in text)
     pane.keys("Enter")
-    pane.shows("rollout time", "HOST")
+    pane.shows("x clock", "HOST")
     pane.keys("C-c")
     pane.shows("continue", "pause new hosts")
     pane.answer("s")

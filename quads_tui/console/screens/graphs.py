@@ -20,7 +20,7 @@ _WINDOWS = list(graphs.WINDOWS)
 
 class GraphsScreen(View):
     BINDINGS: ClassVar = [Binding("t", "window", show=False), Binding("enter,q,v", "back", show=False)]
-    keys = "esc back  t time shown"
+    keys = "esc back  t whole run or last 30 min"
     needs = (60, 20)
 
     def __init__(self, context: ViewContext) -> None:
@@ -55,7 +55,8 @@ class GraphsScreen(View):
 
     def state(self) -> str:
         """Which time is shown."""
-        return f" {self._window}" + (" (rollout time)" if self.context.rollout.speed != 1 else "")
+        clock = self.context.rollout.time.clock_name
+        return f" {self._window}" + (f" ({clock})" if clock else "")
 
     def action_window(self) -> None:
         self._window = _WINDOWS[(_WINDOWS.index(self._window) + 1) % len(_WINDOWS)]

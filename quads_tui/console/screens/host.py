@@ -75,7 +75,7 @@ class HostScreen(View):
     ]
     AUTO_FOCUS = ""  # not the field: letters are keys until / opens it
     DEFAULT_CSS = "HostScreen #search { display: none; height: 1; border: none; padding: 0 1; }"
-    keys = "esc back  ← → other host  enter body  / search"
+    keys = "esc back  ← → other host  enter response  / search"
 
     place = "detail"
 
@@ -173,7 +173,9 @@ class HostScreen(View):
     def state(self) -> str:
         names = self._names
         which = f" host {names.index(self._host) + 1} of {len(names)}" if self._host in names else ""
-        return f"{which}   {'following' if self._at is None else 'not following (end: follow)'}"
+        return (
+            f"{which}   {'new log lines stay in view' if self._at is None else 'the log stands still (end: new lines in view)'}"
+        )
 
     def frame(self, dirty: set[str]) -> None:
         if self._host in dirty:

@@ -34,7 +34,7 @@ class MapScreen(View):
         Binding("enter", "detail", show=False),
         Binding("q,M", "back", show=False),
     ]
-    keys = "esc back  ← → ↑ ↓ move  t grouping  enter host"
+    keys = "esc back  ← → ↑ ↓ move  enter details"
 
     place = "map"
 
@@ -77,7 +77,7 @@ class MapScreen(View):
         symbols = self.context.symbols
         line = Text().append(f" {host.short}", STRONG).append(f"   {host.model}   ", QUIET)
         if host.stage:
-            line.append(f"{host.stage.short} ", STAGE_STYLES[host.stage])
+            line.append("at ", QUIET).append(f"{host.stage.label}   ", STAGE_STYLES[host.stage])
         line.append(self.context.word(host).value)
         note = Text().append(f" {self.context.why(host)}", QUIET)
         return [fitted(line, width, ellipsis=symbols.ellipsis), fitted(note, width, ellipsis=symbols.ellipsis)]
@@ -136,8 +136,7 @@ class MapScreen(View):
         self.panels()
 
     def action_grouping(self) -> None:
-        groupings = fleet_map.GROUPINGS
-        self._by = groupings[(groupings.index(self._by) + 1) % len(groupings)]
+        self._by = fleet_map.grouping_after(self._by)
         self.panels()
 
     def action_detail(self) -> None:

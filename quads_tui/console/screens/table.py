@@ -102,6 +102,10 @@ class TableScreen(View):
     def chosen(self) -> list[str]:
         return list(self.table.marks) or ([self.table.cursor] if self.table.cursor else [])
 
+    @property
+    def marked(self) -> bool:
+        return bool(self.table.marks)
+
     def shown(self) -> set[str]:
         return set(self.table.shown)
 

@@ -9,11 +9,13 @@ from typing import Any, ClassVar
 from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.events import Resize, ScreenResume
 from textual.screen import Screen
 
 from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
+from quads_tui.console.key_labels import KeyLabels
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.row_commands import as_action
 from quads_tui.console.turns import Pieces, Turns
@@ -24,8 +26,12 @@ from quads_tui.render.numbers import count
 from quads_tui.render.palette import BAR, QUIET, RULE, STRONG, on_bar
 from quads_tui.render.small import SMALLEST, Size, is_too_small, too_small
 from quads_tui.rollout.lateness import Lateness
+from quads_tui.rollout.row_commands import Screen as ScreenName
 from quads_tui.rollout.stages import HostStatus
 
+Named = tuple[KeyAction, str]
+"""An action, and what its key is called in the last line."""
+_WORDS, _ALL = 5, 99  # the priority from which on keys are not left out for whole words; of none
 _NAMES = {"esc": "escape"}  # of keys, as textual has them
 
 
@@ -92,6 +98,11 @@ class View(SafeScreen, Screen[str]):
     def chosen(self) -> list[str]:
         """The hosts that an action applies to now."""
         return []
+
+    @property
+    def marked(self) -> bool:
+        """The chosen hosts are those that were marked."""
+        return False
 
     def shown(self) -> set[str]:
         """The hosts that can be seen."""
@@ -207,30 +218,54 @@ class View(SafeScreen, Screen[str]):
         state = state if len(state) <= room else cut(state, room, symbols.ellipsis)
         flash = flash if len(flash) + 2 + len(state) <= width else cut(flash, width - len(state) - 2, symbols.ellipsis)
         line = fitted(Text(state, QUIET), width, Text(f"{flash} ") if flash else None, ellipsis=symbols.ellipsis)
-        chosen = self.chosen()
-        here = [action for action in KEY_ACTIONS if self._works_here(action.where, action.dangerous, some=bool(chosen))]
-        fits = self.fitting(chosen)
-        first = [action for action in here if action.statuses and action.footer and fits(action)]
-        rest = [*self._site_keys(chosen), *(action for action in here if action.footer and not action.statuses)]
-        while (keys := self._keys(first, rest)).cell_len > width and (first or rest):
-            least = min([*first, *rest], key=lambda action: action.footer)
-            (first if least in first else rest).remove(least)
-        keys = fitted(keys, width, ellipsis=symbols.ellipsis)
+        keys = fitted(self._keys(width), width, ellipsis=symbols.ellipsis)
         keys.style = BAR
         self.put("footer", [line, keys])
 
-    def _keys(self, first: Sequence[KeyAction], rest: Sequence[KeyAction]) -> Text:
-        """The keys of the hosts that are chosen, then those of the screen."""
+    def _keys(self, width: int) -> Text:
+        """Those of this screen, of the chosen hosts, then all others; the least important are left out where there is no room."""
+        chosen = self.chosen()
+        labels = KeyLabels(self.context.rollout, chosen, marked=self.marked)
+        here = [
+            action
+            for action in KEY_ACTIONS
+            if action.footer
+            and self._works_here(action.where, action.dangerous, some=bool(chosen))
+            and not self._goes_back(action)
+        ]
+        subject = "" if self.place == ScreenName.DETAIL else labels.subject  # that screen is all of its host
+        of_hosts = [(action, words) for action in here if action.statuses and (words := labels.of_hosts(action))]
+        site = [(action, action.label) for action in self._site_keys(chosen)]
+        for short, kept in ((False, _WORDS), (True, _ALL)):
+            first, rest = of_hosts, [(action, labels.of_screen(action, short=short)) for action in here if not action.statuses]
+            rest = [*site, *((action, words) for action, words in rest if words)]
+            while (line := self._line(subject, first, rest)).cell_len > width and (first or rest):
+                least = min([*first, *rest], key=lambda named: named[0].footer)
+                if least[0].footer >= kept:
+                    break
+                first, rest = ([named for named in part if named is not least] for part in (first, rest))
+            if line.cell_len <= width:
+                break
+        return line
+
+    def _line(self, subject: str, first: Sequence[Named], rest: Sequence[Named]) -> Text:
+        """`first`: the keys for the hosts that are the `subject`."""
         line = Text(" ")
         for entry in self.keys.split("  ") if self.keys else ():
             line.append_text(_pressing(entry)).append("  ")
-        for action in first:
-            line.append_text(_running(action, "")).append("  ")
+        line.append(f"{subject}: " if first and subject else "", on_bar(QUIET))
+        for action, words in first:
+            line.append_text(_running(action, words, "")).append("  ")
         line.append(f"{self.context.symbols.box[-1]} " if first and rest else "", on_bar(RULE))
-        for action in rest:
-            line.append_text(_running(action, on_bar(QUIET))).append("  ")
+        for action, words in rest:
+            line.append_text(_running(action, words, on_bar(QUIET))).append("  ")
         line.rstrip()
         return line
+
+    def _goes_back(self, action: KeyAction) -> bool:
+        """Its key leaves this screen: it is the one that opened it, or q."""
+        back = [entry.key for entry in self.BINDINGS if isinstance(entry, Binding) and entry.action == "back"]
+        return not set(action.keys.split(",")).isdisjoint(",".join(back).split(","))
 
     def _site_keys(self, chosen: Sequence[str]) -> list[KeyAction]:
         """Of the site's row commands that are for one of the chosen hosts."""
@@ -292,16 +327,18 @@ def _meaning(what: str, of: str) -> Style:
     return Style.from_meta({what: of})
 
 
-def _running(action: KeyAction, style: str) -> Text:
-    """Its key and its label; a click on it is the command."""
-    text = Text().append(action.shown, STRONG).append(f" {action.label}", style)
+def _running(action: KeyAction, words: str, style: str) -> Text:
+    """Its key and what it does; a click on it is the command."""
+    text = Text().append(action.shown, STRONG).append(f" {words}", style)
     text.stylize(_meaning("run", action.command))
     return text
 
 
 def _pressing(entry: str) -> Text:
-    """A key of this screen and what it does; a click on it presses the key, where it is one."""
+    """A key of this screen (or arrows) and what it does; a click on it presses the key, where it is one."""
     text, key = Text(entry), entry.partition(" ")[0]
+    arrows = max((place + 1 for place, char in enumerate(entry) if not char.isascii()), default=0)
+    text.stylize(STRONG, 0, arrows or len(key))
     if key.isascii():
         text.stylize(_meaning("press", _NAMES.get(key, key)))
     return text

@@ -107,6 +107,19 @@ class PostgresPlace:
         if grant is not self._grant:
             raise NotSent("the place in the shared write queue was given back")
 
+    async def is_left(self, left: LeftWrite) -> bool:
+        grant = self._grant
+        if grant is None:
+            return True
+        try:
+            call = "select * from quads_tui.take(%s, %s, %s, %s, %s)"  # ours already: it tells what is left
+            values = (grant.request, [*grant.keys], self._who, grant.write_deadline, timedelta(seconds=_UNSEEN))
+            fence, _, _, intents = (await self._call(call, values))[0]
+            return fence != grant.fence or any(intent["number"] == left.number for intent in intents)  # lost: `settled` finds out
+        except (DatabaseAway, psycopg.Error) as error:
+            self._is_away(error)
+        return True
+
     async def settled(self, left: LeftWrite) -> bool:
         grant = self._grant
         while grant is not None:

@@ -72,7 +72,7 @@ def time_notes(report: Report) -> list[str]:
     lines = [f"Times in this report are rollout time: {time.speed:g} times as fast as real time, counted from the start."]
     if report.too_late:
         lines.append(
-            f"The machine was too slow for speed {time.speed:g} during {max(0.01, report.too_late):.0%} of the rehearsal: "
+            f"The computer was too slow for speed {time.speed:g} during {max(0.01, report.too_late):.0%} of the rehearsal: "
             "steps took longer than they would in reality, and the times are wrong."
         )
     return lines

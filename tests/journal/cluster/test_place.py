@@ -173,6 +173,29 @@ async def test_what_can_still_arrive_is_told_in_seconds(place: MakePlace, databa
     assert 0 < left.arrives <= LONG
 
 
+@pytest.mark.usefixtures("no_grace")
+async def test_a_holder_that_lost_the_place_and_lives_tells_its_outcome(
+    place: MakePlace, database: psycopg.Connection[Any]
+) -> None:
+    ann, bob = place("ann@jump1"), place("bob@jump2")
+    await ann.take(LONG, LONG)
+    await ann.sending("a01", "build", {})
+    expire(database)
+    (left,) = await asyncio.wait_for(bob.take(LONG, LONG), 30)
+    assert await bob.is_left(left)
+    ann.give_back()
+    assert ann._returning is not None
+    await ann._returning
+    assert not await bob.is_left(left)
+    await bob.sending("a02", "build", {})  # the place is bob's still
+    expire(database)
+    eve = place("eve@jump3")
+    (again,) = await asyncio.wait_for(eve.take(LONG, LONG), 30)
+    assert again.host == "a02"
+    assert await bob.is_left(again)  # the place was lost: that is not for bob to say
+    assert await eve.is_left(again)
+
+
 async def test_a_silent_holder_loses_the_place_long_before_its_write_can_no_longer_arrive(
     place: MakePlace, database: psycopg.Connection[Any]
 ) -> None:

@@ -37,7 +37,7 @@ class Model:
     holder: uuid.UUID | None = None
     expired: bool = False
     waiting: list[uuid.UUID] = field(default_factory=list)  # who asked first
-    sent: dict[int, int] = field(default_factory=dict)  # writes without an outcome, by fence
+    sent: dict[int, uuid.UUID] = field(default_factory=dict)  # who sent the writes without an outcome, by fence
     last: int = 0  # fence
 
     def ask(self, console: Console) -> None:
@@ -64,9 +64,9 @@ class Model:
         if console.fence is None:
             return
         call = "select quads_tui.sending(%s, %s, interval '60 s', 'h', '{}')"
-        if console.request == self.holder and set(self.sent) <= {console.fence}:
+        if console.request is not None and console.request == self.holder and set(self.sent) <= {console.fence}:
             self._row(call, (console.fence, KEYS))
-            self.sent = {console.fence: 1}
+            self.sent = {console.fence: console.request}
             self.expired = False
         else:
             with pytest.raises(psycopg.Error, match="another holder"):
@@ -89,8 +89,10 @@ class Model:
         if console.request is None:
             return
         self._row("select quads_tui.give_back(%s)", (console.request,))
+        self.sent = {
+            fence: request for fence, request in self.sent.items() if request != console.request
+        }  # whoever has the place
         if console.request == self.holder:
-            self.sent.pop(self.last, None)
             self.holder = None
         with suppress(ValueError):
             self.waiting.remove(console.request)

@@ -56,10 +56,7 @@ async def test_a5_a_complete_list_that_lacks_the_mac_convicts(bench: Bench) -> N
     list_nics(bench, mac(2), mac(3))
     result, why = await verdict(bench)
     assert result is Comparison.OTHER
-    assert (
-        why
-        == f"not the machine of this host in Foreman: its NICs have the MACs {mac(2)}, {mac(3)}; Foreman expects the MAC {OURS}"
-    )
+    assert why == f"wrong machine behind this BMC: its NICs have the MACs {mac(2)}, {mac(3)}; Foreman expects the MAC {OURS}"
 
 
 @pytest.mark.parametrize("nothing", [None, "", "00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF", "N/A"])

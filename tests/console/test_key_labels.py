@@ -1,0 +1,111 @@
+"""The last line: which hosts its keys act on, and what each would do to them now; a key that would do nothing is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from quads_tui.console.key_actions import BY_NAME
+from quads_tui.console.key_labels import KeyLabels
+from quads_tui.rollout.events import HostArmed, HostChanged, Paused
+from quads_tui.rollout.safety import Safety
+from quads_tui.rollout.stages import HostStatus, Stage
+from quads_tui.rollout.state import Rollout
+
+from .desk import desk
+from .feed import NOW, rollout
+
+
+def named(model: Rollout, chosen: list[str], *, marked: bool = False) -> str:
+    labels = KeyLabels(model, chosen, marked=marked)
+    words = (labels.of_hosts(BY_NAME[name]) for name in ("retry", "restart", "skip", "unskip", "release", "disarm"))
+    return f"{labels.subject}: {', '.join(word for word in words if word)}"
+
+
+def of(model: Rollout, status: HostStatus) -> list[str]:
+    return [host.name for host in model.hosts.values() if host.status is status]
+
+
+def test_keys_of_one_host_stand_behind_its_name_and_those_that_do_nothing_are_left_out() -> None:
+    model = rollout(60)
+    (armed,) = model.left_armed
+    failed = next(name for name in of(model, HostStatus.FAILED) if name != armed)
+    assert named(model, [armed]) == f"{armed[:7]}: retry, retry from first stage, skip and disarm, disarm"
+    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry, retry from first stage, skip"
+    assert named(model, of(model, HostStatus.DONE)[:1]).endswith(": ")
+    model.apply(HostChanged(NOW, failed, HostStatus.SKIPPED, safety=Safety.OFF))
+    assert "return to rollout" in named(model, [failed])
+    model.apply(HostChanged(NOW, failed, HostStatus.HELD, safety=Safety.OFF))
+    assert "release" in named(model, [failed])
+
+
+def test_a_skip_says_what_becomes_of_the_host() -> None:
+    model = rollout(60)
+    running = {host.stage: host.name for host in model.hosts.values() if host.status is HostStatus.RUNNING}
+    assert named(model, [running[Stage.INSTALL]]).endswith(": skip, install continues")
+    before = running[next(stage for stage in running if stage is not Stage.INSTALL)]
+    assert named(model, [before]).endswith(": skip")
+    model.apply(HostArmed(NOW, before, True))
+    assert named(model, [before]).endswith(": skip and disarm"), "and not disarm alone: it is under way"
+    assert named(model, of(model, HostStatus.QUEUED)[:1]).endswith(": skip")
+
+
+def test_keys_of_several_hosts_say_how_many_each_is_for() -> None:
+    model = rollout(60)
+    failed, done = of(model, HostStatus.FAILED), of(model, HostStatus.DONE)
+    count = len(failed)
+    words = f"retry {count}, retry {count} from first stage, skip {count}, disarm 1, disarm 1 armed"
+    assert named(model, [*failed, *done], marked=True) == f"{count + len(done)} marked: {words}"
+    unarmed = [name for name in failed if name not in model.left_armed]
+    assert "disarm" not in named(model, unarmed)
+    assert named(model, unarmed).startswith(f"these {len(unarmed)} hosts: ")
+
+
+def test_a_long_name_leaves_the_keys_their_room() -> None:
+    model = rollout(60)
+    host = next(iter(model.hosts.values()))
+    model.hosts["compute-of-some-other-lab-0001.example.com"] = host
+    host.name = "compute-of-some-other-lab-0001.example.com"
+    assert KeyLabels(model, [host.name]).subject == "this host"
+
+
+def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
+    model = rollout(60)
+    labels, pause, leave = KeyLabels(model, []), BY_NAME["pause"], BY_NAME["leave"]
+    assert labels.of_screen(pause, short=False) == "pause new hosts"
+    model.apply(Paused(NOW, "admission", True, "me", ""))
+    assert labels.of_screen(pause, short=False) == "resume new hosts"
+    model.paused.clear()
+    model.counts[HostStatus.QUEUED] = 0
+    assert not labels.of_screen(pause, short=False), "no host is left to begin"
+    assert labels.of_screen(leave, short=False) == "leave; rollout continues"
+    assert labels.of_screen(leave, short=True) == "leave screen"
+    model.time.carried = False
+    assert labels.of_screen(leave, short=False) == "leave screen", "nobody runs it"
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (
+            (160, 40),
+            "skip and disarm  d disarm  │ enter details  p pause new hosts  : command  ? help  q leave; rollout continues",
+        ),
+        ((120, 40), "skip and disarm  d disarm  │ enter details  p pause new hosts  : command  ? help  q leave screen"),
+        ((80, 24), "r retry  s skip and disarm  d disarm  │ ? help  q leave screen"),
+        ((60, 16), "r retry  d disarm  │ ? help  q leave screen"),
+    ],
+)
+async def test_what_matters_for_an_armed_host_has_room_everywhere(size: tuple[int, int], words: str) -> None:
+    async with desk(size=size) as d:
+        (armed,) = d.model.left_armed
+        assert d.app.table.cursor == armed
+        line = d.lines("footer")[1]
+        assert line.startswith(f" {armed[:7]}: r retry  ") and words in line
+
+
+async def test_on_a_screen_whose_q_goes_back_no_key_leaves() -> None:
+    async with desk() as d:
+        for key in ("F", "M", "v", "enter"):
+            await d.press("escape", key)
+            line = d.text.splitlines()[-1]
+            assert line.startswith(" esc back  ") and "leave" not in line
