@@ -88,6 +88,7 @@ def test_no_retired_phrase_is_shown() -> None:
 PLURAL = re.compile(
     r"^ (more |other |unfinished |untouched )?(hosts|BMCs|clouds|sessions|systems|problems|schedules|former owners)\b"
 )
+HINT = re.compile(PLURAL.pattern.replace("^", r"[}\"']", 1))  # in a file without it there is no such number
 MANY = {
     "TRIES",
     "MANY",
@@ -119,8 +120,8 @@ def test_one_host_is_no_hosts() -> None:
     found = [
         f"{path}:{line}: {words}"
         for path in sorted(PACKAGE.rglob("*.py"))
-        if "emulators" not in path.parts
-        for line, words in uncounted(ast.parse(path.read_text()))
+        if "emulators" not in path.parts and HINT.search(source := path.read_text())
+        for line, words in uncounted(ast.parse(source))
     ]
     assert not found, "\n".join(found)
     assert [*uncounted(ast.parse("f'{number} hosts left'"))] == [(1, "number hosts left")]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quads_tui.console.keyboard import HOLD, KEPT, LOST, RUN, SILENCE, Keyboard, Pasted, Unit
+from tests.effort import tries
 
 CHAT = b"hey, can you retry f21-h17-000-r650.example.com and skip the Rest?\ny\nshutdown -r now\nPs. Hold on\n12\ny\n"
 
@@ -146,13 +147,13 @@ def test_f4_an_answer_of_the_terminal_is_no_keys_alone_in_pieces_and_beside_keys
     st.text(st.characters(codec="utf-8", exclude_characters="\x07\x1b"), max_size=80),
     st.sampled_from(["\x07", "\x1b\\"]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(70, 200), deadline=None)
 def test_f4_no_control_string_reaches_the_screen_whatever_it_holds(kind: str, body: str, end: str) -> None:
     assert told(f"\x1b{kind}{body}{end}".encode()) == []
 
 
 @given(st.lists(st.binary(max_size=60), max_size=12), st.floats(0.0001, 0.5))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(150, 300), deadline=None)
 def test_f4_whatever_bytes_come_every_unit_is_whole(reads: list[bytes], gap: float) -> None:
     for unit in told(*reads, gap=gap):
         assert isinstance(unit, Pasted) or len(unit) == 1 or unit.startswith("\x1b")

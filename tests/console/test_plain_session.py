@@ -16,6 +16,7 @@ from quads_tui.rollout.events import HostChanged, Paused
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.view import RolloutView
+from tests.effort import tries
 
 from .feed import NOW, Clock, Recorder, meters, rollout
 
@@ -139,7 +140,7 @@ def test_what_it_answers() -> None:
     assert p.session.left
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(40, 100), deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=40), max_size=6))
 def test_no_typed_line_breaks_it(lines: list[str]) -> None:
     p = Plain()

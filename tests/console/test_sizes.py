@@ -42,10 +42,10 @@ async def test_a_small_terminal_is_said_what_the_screen_needs_and_a_larger_one_h
         assert "The screen needs at least 60x16; this terminal is 40x10. Make it larger, or use --plain. The rollout" in words
         await resized(d, 60, 16)
         assert "HOST" in d.text
-        for place in ("", "v", "M", "enter", "F", "slash", "colon", "ctrl+p", "r"):
+        for place in ("", "v", "M", "enter", "slash", "ctrl+p", "r"):
             if place:
                 await d.press(place)
-            for size in ((16, 3), (1, 1), (200, 1)):
+            for size in ((16, 3), (1, 1), (200, 1)) if place in ("", "enter", "r") else ((16, 3),):
                 await resized(d, *size)
             if place == "r":
                 await d.press("y")  # a question that cannot be read

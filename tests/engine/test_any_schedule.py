@@ -14,6 +14,7 @@ from quads_tui.rollout.events import HostChanged
 from quads_tui.rollout.ports import UnknownOutcome
 from quads_tui.rollout.stages import HostStatus
 from tests.clocks import in_virtual_time
+from tests.effort import tries
 
 from .model import Lab, busy
 from .test_flow import assert_causal, names
@@ -52,7 +53,7 @@ orders = st.lists(
 
 
 @given(fates=st.lists(troubles, min_size=5, max_size=5), orders=orders, installs=st.sampled_from(["built", "failed", "never"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(30, 60), deadline=None)
 def test_whatever_happens_the_machines_agree_with_what_is_said(
     fates: list[list[tuple[str, StageFailure | UnknownOutcome | str]]], orders: list[tuple[float, int, str]], installs: str
 ) -> None:

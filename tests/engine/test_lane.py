@@ -15,6 +15,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.metrics import LaneState
 from quads_tui.rollout.ports import Probe, UnknownOutcome, WriteAbsent
 from tests.clocks import VirtualClock, in_virtual_time
+from tests.effort import tries
 
 LONGEST = 60.0  # the server never works longer than this on a request
 
@@ -125,7 +126,7 @@ async def play(plan: list[Write], width: int, rollouts: int = 1) -> tuple[Server
 
 
 @given(plan=writes, width=st.integers(1, 3), rollouts=st.integers(1, 3))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(100, 200), deadline=None)
 def test_never_more_writes_at_the_server_than_the_lane_is_wide(plan: list[Write], width: int, rollouts: int) -> None:
     server, states = in_virtual_time(lambda: play(plan, width, rollouts))
     assert server.peak <= width

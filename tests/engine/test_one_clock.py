@@ -16,6 +16,7 @@ from quads_tui.rollout.moments import LONG_AGO, Moment, moment_from
 from quads_tui.rollout.ports import TakenOver
 from quads_tui.rollout.stages import HostStatus, Stage
 from tests.clocks import in_virtual_time
+from tests.effort import tries
 
 from .model import Lab
 from .schedules import Run, Schedule
@@ -145,7 +146,7 @@ def outcome(schedule: Schedule) -> tuple[object, ...]:
 
 def test_c3_steps_of_the_wall_clock_change_no_outcome() -> None:
     """The same schedule, without a random step and with many: the same ends, acts and times."""
-    for number in range(30):
+    for number in range(tries(15, 30)):
         schedule = replace(Schedule.of(number), steps=[])
         luck = random.Random(number)
         stepped = replace(schedule, steps=[(luck.uniform(0, 1500), luck.choice(STEPS)) for _ in range(6)])

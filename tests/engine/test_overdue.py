@@ -16,13 +16,14 @@ from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus
+from tests.effort import tries
 from tests.rollout.simulated_rollout import NOW, Course
 
 
 @pytest.fixture(scope="module")
 def runs() -> list[Watched]:
     """Rollouts of 90 hosts, of which 4 % never end their installs, with the history of each host."""
-    return [watched(instance(90, 7.7, seed, past=10), 0.04, seed) for seed in range(4)]
+    return [watched(instance(90, 7.7, seed, past=10), 0.04, seed) for seed in range(tries(2, 4))]
 
 
 def test_hosts_that_hang_leave_the_forecast_of_the_good_ones_unbiased(runs: list[Watched]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tests.effort import tries
+
 from .repair_schedules import check
 
 
 def test_random_schedules_with_repairs_keep_the_invariants() -> None:
-    for number in range(60):
+    for number in range(tries(30, 60)):
         check(number)

@@ -15,6 +15,7 @@ from quads_tui.rollout.events import Intent, Notice, StageChanged
 from quads_tui.rollout.plan import Target
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from tests.clocks import in_virtual_time
+from tests.effort import tries
 
 from .model import Lab
 from .test_flow import assert_causal, ends, names
@@ -79,7 +80,7 @@ def test_a_kill_at_every_journal_write_loses_no_host_and_wipes_none_twice() -> N
 def test_two_kills_and_late_resumes() -> None:
     last = events_of_a_run(3)
 
-    @settings(max_examples=80, deadline=None)
+    @settings(max_examples=tries(40, 80), deadline=None)
     @given(st.integers(1, last), st.integers(1, last), st.sampled_from([0.0, 5.0, 100.0, 700.0, 4000.0]))
     def schedules(first: int, second: int, pause: float) -> None:
         async def once() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.effort import tries
+
 from .schedules import check
 
-SHARES, SHARE = 4, 75
+SHARES, SHARE = 4, tries(30, 75)
 # Each of these has failed once: an install or a stranger ended the build while our own cancel was still on its way; a retry that
 # was ordered behind a slow disarm was never waited for; a host that was held after a retry from the start stayed in the build that
 # its first try had left.

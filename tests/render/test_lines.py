@@ -40,6 +40,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.text import clean
 from tests.console.feed import NOW, meters, rollout
+from tests.effort import tries
 
 
 def table_columns(width: int) -> Columns:
@@ -149,7 +150,7 @@ def test_a_whole_value_of_safety_is_no_part_of_another_one() -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(80, 200), deadline=None)
 def test_whatever_is_typed_is_a_filter(words: str) -> None:
     fits = host_filter(words)
     for host in list(rollout(12).hosts.values()):

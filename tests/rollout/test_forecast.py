@@ -18,6 +18,7 @@ from quads_tui.rollout.metrics import LaneState, Meters
 from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
+from tests.effort import tries
 
 from .simulated_rollout import NOW, course
 from .test_state import events, rollout
@@ -46,7 +47,7 @@ def test_whatever_comes_it_is_a_forecast(given: list[object], later: float) -> N
     assert len(header_words(made, 40, RolloutTime())) <= 40
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=tries(25, 50), deadline=None)
 @given(
     st.lists(st.floats(300.0, 4000.0), min_size=5, max_size=40),
     st.lists(st.floats(1.0, 3000.0), max_size=40),

@@ -114,7 +114,7 @@ class Host:
         self.status = 0
 
     def console(self) -> Console:
-        return Console(RolloutView(rollout=rollout(700), meters=meters(), clock=Clock()), self.control)  # type: ignore[arg-type]
+        return Console(RolloutView(rollout=rollout(200), meters=meters(), clock=Clock()), self.control)  # type: ignore[arg-type]
 
     async def work(self) -> None:
         while True:

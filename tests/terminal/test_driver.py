@@ -61,7 +61,7 @@ def spent(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def stalled(terminal: Terminal, frames: int = 50) -> dict[str, Any]:
+def stalled(terminal: Terminal, frames: int = 20) -> dict[str, Any]:
     """Do not read until writes were dropped and so many frames were drawn after that."""
     full = terminal.until(lambda stats: stats["dropped"], reading=False)
     return terminal.until(lambda stats: stats["frames"] >= full["frames"] + frames, reading=False)
@@ -70,10 +70,10 @@ def stalled(terminal: Terminal, frames: int = 50) -> dict[str, Any]:
 def test_a_terminal_that_does_not_read_costs_the_loop_nothing_and_is_right_when_it_reads_on(opened: Open) -> None:
     terminal = opened()
     first = terminal.ask()
-    second = terminal.until(lambda stats: stats["frames"] >= first["frames"] + 200)
+    second = terminal.until(lambda stats: stats["frames"] >= first["frames"] + 100)
     reading = spent(first, second)
     full = terminal.until(lambda stats: stats["dropped"], reading=False)
-    unread = spent(full, terminal.until(lambda stats: stats["frames"] >= full["frames"] + 200, reading=False))
+    unread = spent(full, terminal.until(lambda stats: stats["frames"] >= full["frames"] + 100, reading=False))
     assert unread["steps"] > reading["steps"] / 2
     assert unread["late"] < 2 * reading["late"] + 0.2
     assert unread["cpu"] < 2 * reading["cpu"]
@@ -83,7 +83,7 @@ def test_a_terminal_that_does_not_read_costs_the_loop_nothing_and_is_right_when_
 
 def test_frames_go_on_after_a_terminal_has_read_on(opened: Open) -> None:
     terminal = opened()
-    for _ in range(3):
+    for _ in range(2):
         full = stalled(terminal)
         last = f"{full['frames']:06}"
         terminal.until(lambda stats, last=last: terminal.screen.display[0][:6] > last)
@@ -135,7 +135,7 @@ def test_a_hang_up_ends_the_screen_and_nothing_else(opened: Open, way: str, full
     if "ignored" in way:
         terminal.ask("ignore SIGHUP")
     first = terminal.ask()
-    shown = terminal.until(lambda stats: stats["steps"] >= first["steps"] + 100)
+    shown = terminal.until(lambda stats: stats["steps"] >= first["steps"] + 50)
     if full:
         stalled(terminal)
     else:
@@ -143,7 +143,7 @@ def test_a_hang_up_ends_the_screen_and_nothing_else(opened: Open, way: str, full
     terminal.hang_up()
     ended = terminal.until(lambda stats: stats["result"], reading=False)
     assert ended["result"] in (("SIGHUP", "gone") if way == "SIGHUP" else ("gone",))
-    after = terminal.until(lambda stats: stats["steps"] >= ended["steps"] + 100, reading=False)
+    after = terminal.until(lambda stats: stats["steps"] >= ended["steps"] + 50, reading=False)
     assert len(after["gone"]) <= 1
     assert "textual-input" not in after["threads"]
     assert after["cpu"] - ended["cpu"] < shown["cpu"] - first["cpu"], "something spins"

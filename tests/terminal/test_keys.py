@@ -98,13 +98,13 @@ def test_f1_a_burst_of_two_keys_answers_once(keys: Keys) -> None:
 PASTES = {
     "10 kB into /": (b"/", b"x" * 10_000, FILTER),
     "10 kB of words into /": (b"/", b"retry all of it " * 625, FILTER),
-    "400 kB into /": (b"/", b"abc def " * 50_000, FILTER),
-    "100 kB with escapes into :": (b":", b"abc\x1b[31m\x1bz\x1b[" * 8_000, COMMAND),
-    "100 kB of escapes into :": (b":", b"\x1b" * 100_000, 0),
-    "100 kB between marks": (b":", b"\x1b[200~" + b"a\x1bb\x1b[31m" * 12_000 + b"\x1b[201~", COMMAND),
-    "100 kB behind a mark that ends late": (b":", b"\x1b[200~" + b"a" * 100_000, COMMAND),
-    "400 kB of one key that moves": (b"", b"j" * 400_000, 0),
-    "mouse": (b"", b"\x1b[<35;10;10M\x1b[<0;12;9M\x1b[<0;12;9m" * 5_000, 0),
+    "100 kB into /": (b"/", b"abc def " * 12_500, FILTER),
+    "40 kB with escapes into :": (b":", b"abc\x1b[31m\x1bz\x1b[" * 3_000, COMMAND),
+    "40 kB of escapes into :": (b":", b"\x1b" * 40_000, 0),
+    "40 kB between marks": (b":", b"\x1b[200~" + b"a\x1bb\x1b[31m" * 5_000 + b"\x1b[201~", COMMAND),
+    "40 kB behind a mark that ends late": (b":", b"\x1b[200~" + b"a" * 40_000, COMMAND),
+    "100 kB of one key that moves": (b"", b"j" * 100_000, 0),
+    "mouse": (b"", b"\x1b[<35;10;10M\x1b[<0;12;9M\x1b[<0;12;9m" * 1_500, 0),
 }
 
 

@@ -29,7 +29,7 @@ from quads_tui.services.redfish import Bmc
 from quads_tui.services.redfish.connection import BmcConnection
 from quads_tui.services.responses import RequestFailed
 from tests.clocks import FastClock, GrantedTime
-from tests.longer import WHOLE
+from tests.effort import WHOLE
 from tests.services.rawserver import Request
 from tests.services.redfish.conftest import Told
 

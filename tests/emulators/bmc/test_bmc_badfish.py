@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.longer import WHOLE
+from tests.effort import WHOLE
 
 if importlib.util.find_spec("badfish") is None:
     pytest.skip("badfish is not installed", allow_module_level=True)
