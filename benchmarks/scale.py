@@ -3,10 +3,10 @@
 python -m benchmarks.scale [--sizes 700,2000,10000] [--keep DIR]
 
 Every size is a process of its own. Of its rollout are printed: CPU milliseconds a host (the engine, the model's BMCs and
-Foreman, the journal's thread), the highest RSS, how long one turn of the loop took (CPU milliseconds: p99 and the longest), the
-longest that the forecast held it, which is asked for every minute of the rollout, and the longest garbage collection. That comes
-whenever enough objects have been made, into whatever runs then: it counts in the turns, and not as the forecast. A write takes
-1 s, and each host has a history.
+Foreman, the journal's thread) and how many of them are forecasts, of which one is asked for every minute; the highest RSS; how
+long one turn of the loop took (CPU milliseconds: p99 and the longest), the longest that a forecast held it, and the longest
+garbage collection. That comes whenever enough objects have been made, into whatever runs then: it counts in the turns, and not as
+the forecast. A write takes 1 s, and each host has a history.
 
 Then real processes read the journal that it made; CPU seconds from their start to their end: `rollouts` without its summary
 (which a process that ends well leaves) and with it, `report`, and what `resume` does on the journal of half that rollout (read,
@@ -43,6 +43,7 @@ from quads_tui.rollout.state import Rollout
 from quads_tui.runtime.resume import untouched_hosts
 from tests.clocks import in_virtual_time
 from tests.engine.model import Lab
+from tests.engine.model_services import ModelForeman
 from tests.engine.world import MemoryJournal
 
 from .makespan import Instance, instance, learn
@@ -96,9 +97,17 @@ def rss() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+class QuickSearch(ModelForeman):
+    """The model's search asks each machine in build whether a test wants it shown otherwise: a thousand of them at every look."""
+
+    async def in_build(self) -> frozenset[str]:
+        self._read("search")
+        return frozenset(self._world.in_build)
+
+
 def lab_of(given: Instance) -> Lab:
     plans = {name: HostPlan(name, f"https://mgmt-{name}", model=steps.model) for name, steps in given.hosts.items()}
-    lab = Lab(list(given.hosts), plans=plans, write_seconds=given.write, sample_seconds=1.0)
+    lab = Lab(list(given.hosts), plans=plans, write_seconds=given.write, sample_seconds=1.0, foreman=QuickSearch)
     for name, steps in given.hosts.items():
         machine = lab.machine(name)
         machine.off_seconds, machine.pxe_seconds = steps.off, steps.pxe
@@ -123,17 +132,18 @@ class Collections:
 
 
 class HeldByForecast(Outlook):
-    """`held`: CPU seconds of the longest part that was made at once, but for garbage collections."""
+    """CPU seconds but for garbage collections: `held`, of the longest part that was made at once, and `all`."""
 
     def __init__(self, rollout: Rollout, meters: Meters, collections: Collections) -> None:
         super().__init__(rollout, meters)
-        self.held = 0.0
+        self.held, self.all = 0.0, 0.0
         self._collections = collections
 
     def _go_on(self, at_once: bool = False) -> None:
         began = time.thread_time() - self._collections.all
         super()._go_on(at_once)
-        self.held = max(self.held, time.thread_time() - self._collections.all - began)
+        seconds = time.thread_time() - self._collections.all - began
+        self.held, self.all = max(self.held, seconds), self.all + seconds
 
 
 async def describe(given: Instance, path: Path) -> None:
@@ -172,6 +182,7 @@ async def roll_out(given: Instance, path: Path) -> tuple[dict[str, Any], Journal
         "done": lab.rollout.counts[HostStatus.DONE],
         "minutes": makespan / 60,
         "cpu_ms": 1000 * used / count,
+        "forecasts_ms": 1000 * outlook.all / count,
         "rss_mb": rss(),
         "p99_ms": 1000 * quantile(turns, 0.99),
         "longest_ms": 1000 * turns[-1],
@@ -250,7 +261,8 @@ def measure(count: int, place: Path) -> None:
     halved(directory, place / f"half{count}")
     resumed = figures("--resume", str(place / f"half{count}"))
     print(
-        f"{count:6} {found['minutes']:8.0f} {found['cpu_ms']:7.1f} {found['rss_mb']:6.0f} {found['p99_ms']:7.1f}"
+        f"{count:6} {found['minutes']:8.0f} {found['cpu_ms']:7.1f} {found['forecasts_ms']:10.1f} {found['rss_mb']:7.0f}"
+        f" {found['p99_ms']:7.1f}"
         f" {found['longest_ms']:8.1f} {found['forecast_ms']:9.1f} {found['garbage_ms']:8.1f}   {listed[0]:6.2f} {listed[1]:6.2f}"
         f" {max(reports):7.1f} {resumed['read_s'] + resumed['acted_s']:7.1f}",
         flush=True,
@@ -271,7 +283,7 @@ def main() -> None:
     if options.resume:
         print(json.dumps(in_virtual_time(lambda: to_first_intent(options.resume))))
         return
-    print(" hosts  minutes  CPU ms  RSS MB  p99 ms  longest  forecast  garbage   first  rollouts  report  resume")
+    print(" hosts  minutes  CPU ms  forecasts  RSS MB  p99 ms  longest  forecast  garbage   first  rollouts  report  resume")
     with tempfile.TemporaryDirectory() as made:
         for count in map(int, options.sizes.split(",")):
             measure(count, options.keep or Path(made))

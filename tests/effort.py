@@ -1,12 +1,12 @@
-"""How much the tests with random cases try: a short share in each run, all of it where somebody has the time (docs/tests.md)."""
+"""How much the tests try: a short share of what is alike in each run, all of it where somebody has the time (docs/tests.md)."""
 
 from __future__ import annotations
 
 import os
 
-LONG = "QUADS_TUI_LONG_TESTS" in os.environ
+WHOLE = os.environ.get("QUADS_TUI_TESTS") == "whole"
 
 
 def tries(short: int, long: int) -> int:
-    """Cases of one test: `long` where the environment has QUADS_TUI_LONG_TESTS. The first `short` ones are the same."""
-    return long if LONG else short
+    """Random cases of one test; the first `short` ones of both are the same."""
+    return long if WHOLE else short

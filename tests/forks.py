@@ -69,13 +69,26 @@ class Forked:
     """One of them; of subprocess.Popen what the tests need."""
 
     def __init__(
-        self, module: str, words: Sequence[str], files: Mapping[int, int], *, session: bool = False, terminal: bool = False
+        self,
+        module: str,
+        words: Sequence[str],
+        files: Mapping[int, int],
+        *,
+        session: bool = False,
+        terminal: bool = False,
+        parent: str = "",
     ) -> None:
         """`files`: open ones of this process, by their numbers in the new one. `session`: it leads one of its own; `terminal`: whose
-        terminal is its standard input."""
+        terminal is its standard input. `parent`: another module, which has imported most of what this one needs."""
         self.returncode: int | None = None
-        self._parent = Parent.of(module)
-        request = {"words": words, "environment": dict(os.environ), "directory": str(Path.cwd()), "numbers": list(files)}
+        self._parent = Parent.of(parent or module)
+        request = {
+            "module": module,
+            "words": words,
+            "environment": dict(os.environ),
+            "directory": str(Path.cwd()),
+            "numbers": list(files),
+        }
         self.pid: int = self._parent.asked({**request, "session": session, "terminal": terminal}, list(files.values()))
 
     def poll(self) -> int | None:
@@ -106,15 +119,26 @@ class Forked:
 
 
 class Program(Forked):
-    """`quads-tui WORDS`; standard input is empty. `out` and `err`: files; standard error is the tests' without one."""
+    """`quads-tui WORDS`; standard input is empty. `out` and `err`: files; standard error is the tests' without one.
 
-    def __init__(self, words: Sequence[str], *, out: str = os.devnull, err: str | None = None) -> None:
+    `module`: whose `main()` is called instead, such as one that calls the program's.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        out: str = os.devnull,
+        err: str | None = None,
+        module: str = _PROGRAM,
+        session: bool = False,
+    ) -> None:
         files = {0: os.open(os.devnull, os.O_RDONLY)}
         for number, file in ((1, out), (2, err)):
             if file is not None:
                 files[number] = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            super().__init__(_PROGRAM, words, files)
+            super().__init__(module, words, files, session=session, parent=_PROGRAM)
         finally:
             for opened in files.values():
                 os.close(opened)
@@ -123,19 +147,19 @@ class Program(Forked):
 class Piped(Program):
     """One whose output is read while it runs, from pipes, as that of a subprocess.Popen."""
 
-    def __init__(self, words: list[str]) -> None:
+    def __init__(self, words: list[str], *, module: str = _PROGRAM, session: bool = False) -> None:
         with TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
             self.stdout, self.stderr = _pipe(out), _pipe(err)
-            super().__init__(words, out=str(out), err=str(err))
+            super().__init__(words, out=str(out), err=str(err), module=module, session=session)
 
     def communicate(self, timeout: float = PATIENCE) -> tuple[str, str]:
-        """What is left of both, to their ends. It is killed when `timeout` seconds have passed."""
+        """What is left of both, to their ends; "" of one that is closed. It is killed when `timeout` seconds have passed."""
         late = threading.Timer(timeout, self.kill)
         late.start()
         try:
             with ThreadPoolExecutor(2) as pool:
-                out, err = pool.map(lambda pipe: pipe.read(), (self.stdout, self.stderr))
+                out, err = pool.map(lambda pipe: "" if pipe.closed else pipe.read(), (self.stdout, self.stderr))
         finally:
             late.cancel()
         self.stdout.close()
@@ -152,7 +176,7 @@ def _pipe(path: Path) -> TextIO:
     return os.fdopen(reader)
 
 
-def _program(module: str, request: dict[str, Any], files: dict[int, int]) -> None:
+def _program(request: dict[str, Any], files: dict[int, int]) -> None:
     """What the new process does, from the state of a fresh one."""
     for number, file in files.items():
         os.dup2(file, number)
@@ -168,7 +192,7 @@ def _program(module: str, request: dict[str, Any], files: dict[int, int]) -> Non
     time.tzset()
     random.seed()
     sys.argv = ["quads-tui", *request["words"]]
-    importlib.import_module(module).main()
+    sys.exit(importlib.import_module(request["module"]).main())
 
 
 def _import(module: str) -> None:
@@ -196,7 +220,7 @@ def _serve(link: socket.socket, module: str) -> None:
             answer = os.fork()
             if not answer:
                 link.close()
-                return _program(module, request, dict(zip(request["numbers"], files, strict=True)))
+                return _program(request, dict(zip(request["numbers"], files, strict=True)))
             for file in files:
                 os.close(file)
         link.send(json.dumps(answer).encode())

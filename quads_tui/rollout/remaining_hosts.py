@@ -24,6 +24,7 @@ _FINENESS = 16  # parties that the hosts of one model are put into by their age,
 _MOST = 4 * _FINENESS
 _STEP = 1 / 16  # of the logarithm of seconds
 _PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
+_LAST = {kind: kind.stages[-1] for kind in Kind}
 _UNWRITTEN = (Stage.FOREMAN_BUILD, *reversed(_PREPARING), None)  # in the order in which they come to the lane
 
 
@@ -81,14 +82,15 @@ class RemainingHosts:
         """At all hosts: before anything else is asked."""
         kinds, written, writes = self._durations.kinds, self._durations.written, self._durations.writes
         widths = {stage: max(1.0, self._durations.samples(None, stage).quantile(0.5) / _FINENESS) for stage in Stage}
+        ended = {status for status in HostStatus if status.is_final}
         for number, host in enumerate(rollout.hosts.values()):
             if not number % PIECE:
                 yield
             status = host.status
-            if status is HostStatus.DONE or status.is_final:
+            if status in ended:
                 continue
             stage, kind = host.stage, kinds[host.name]
-            last = kind.stages[-1]
+            last = _LAST[kind]
             if stage is last and status is HostStatus.RUNNING and (last is not Stage.FOREMAN_BUILD or host.name in written):
                 age = self._age(host)
                 if last is Stage.INSTALL and self._is_overdue(host, age):
@@ -327,7 +329,7 @@ class RemainingHosts:
                 bits = behind.bit_length()
                 place = behind if bits < 4 else 4 * bits + (behind >> (bits - 2))
                 kind = kinds[host.name]
-                found.setdefault((self._likeness(host, kind.stages[-1]), kind, place), []).append(turns[host.name])
+                found.setdefault((self._likeness(host, _LAST[kind]), kind, place), []).append(turns[host.name])
         afters = {which: self._after(*which) for which in {(key.model, kind) for key, kind, _ in found}}
         parties = []
         for number, ((key, kind, _), theirs) in enumerate(found.items()):

@@ -24,6 +24,7 @@ from tests.waiting import PATIENCE, wait_for
 
 # Own seconds. At speed, a busy machine makes hours of a second that a request waits for the processor; nothing here tests these.
 PATIENT = {"power_off": 14_400, "pxe_set": 14_400, "power_on": 14_400, "foreman_build": 72_000}
+POLL = 0.6  # real seconds between two looks at Foreman: at speed, most of what a rollout computes would be looks
 DEAD = 15  # real seconds for a BMC of a lab with faults
 
 
@@ -33,6 +34,7 @@ class Lab:
 
     directory: Path
     state: Path
+    limits: dict[str, float]
 
     @property
     def assignment(self) -> Path:
@@ -66,7 +68,7 @@ class Lab:
 
     def limited(self, **limits: float) -> str:
         """The text of the site file, with these limits too."""
-        return self.site.read_text().replace(json.dumps(PATIENT), json.dumps({**PATIENT, **limits}))
+        return self.site.read_text().replace(json.dumps(self.limits), json.dumps({**self.limits, **limits}))
 
     def edited(self, name: str, change: Callable[[str], str]) -> Path:
         """A copy of a file of the lab beside it, changed."""
@@ -98,22 +100,20 @@ def emulated(
     """`ipmi`: so many of the hosts, the first ones, have BMCs that speak IPMI."""
     words = ["--hosts", str(hosts), "--speed", str(speed), "--faults", faults, "--seed", str(seed), "--dir", str(directory)]
     words += ["--quads", quads] if quads else []
-    process: Program | subprocess.Popen[bytes]
     if ipmi:
         fleet = directory.with_suffix(".json")
         fleet.parent.mkdir(parents=True, exist_ok=True)
         fleet.write_text(json.dumps(mixed_fleet(hosts, seed, ipmi)))
-        process = subprocess.Popen([sys.executable, "-m", "quads_tui.emulators", *words, "--fleet", str(fleet)])
+        process = Program([*words, "--fleet", str(fleet)], module="quads_tui.emulators.__main__")
     else:
         process = Program(["emulate", *words])
     try:
         wait_for(lambda: (directory / "ready").exists() or process.poll() is not None)
         assert process.poll() is None, "the emulators ended"
-        lab = Lab(directory, directory / "state")
-        if faults == "none":  # a BMC that is dead on purpose is waited for in vain
-            lab.site.write_text(f"{lab.site.read_text()}limits: {json.dumps(PATIENT)}\n")
-        else:
-            lab.site.write_text(f"{lab.site.read_text()}limits: {{power_off: {DEAD * speed}, pxe_set: {DEAD * speed}}}\n")
+        # A BMC that is dead on purpose is waited for in vain.
+        limits = PATIENT if faults == "none" else {"power_off": DEAD * speed, "pxe_set": DEAD * speed}
+        lab = Lab(directory, directory / "state", {**limits, "poll": max(12, POLL * speed)})
+        lab.site.write_text(f"{lab.site.read_text()}limits: {json.dumps(lab.limits)}\n")
         yield lab
     finally:
         process.send_signal(signal.SIGTERM)

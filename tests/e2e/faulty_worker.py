@@ -16,7 +16,7 @@ import sys
 import time
 from typing import Any
 
-from quads_tui.cli import main
+from quads_tui import cli
 from quads_tui.journal.cluster.journal import ClusterJournal
 from quads_tui.journal.cluster.place import PostgresPlace
 from quads_tui.rollout.events import BmcSession, Event, Intent
@@ -91,8 +91,12 @@ def skew(seconds: float) -> None:
     time.time = lambda: right() + seconds
 
 
-if __name__ == "__main__":
+def main() -> None:
     skew(float(os.environ.get("FAULT_SKEW", "0")))
     install(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
     sys.argv = ["quads-tui", *sys.argv[sys.argv.index("--") + 1 :]]
+    cli.main()
+
+
+if __name__ == "__main__":
     main()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -39,10 +37,10 @@ class Cluster:
         assert done.returncode == 0, done.stderr
         return next(line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith("submitted: "))
 
-    def worker(self, name: str, lease: float = 60.0, program: Sequence[str] = (), dsn: str = "") -> Worker:
-        """`program`: what runs it instead of `quads-tui`; `dsn`: another way to the database."""
+    def worker(self, name: str, lease: float = 60.0, faulty: Sequence[str] = (), dsn: str = "") -> Worker:
+        """`faulty`: what it does to itself; `dsn`: another way to the database."""
         self._environment.setenv("QUADS_TUI_LOCKS", str(self.lab.directory.parent / name / "locks"))
-        self.workers.append(Worker(self.lab, name, dsn or self.dsn, lease, program))
+        self.workers.append(Worker(self.lab, name, dsn or self.dsn, lease, faulty))
         return self.workers[-1]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
@@ -73,18 +71,14 @@ class Cluster:
 
 
 class Worker:
-    def __init__(self, lab: Lab, name: str, dsn: str, lease: float, program: Sequence[str]) -> None:
+    def __init__(self, lab: Lab, name: str, dsn: str, lease: float, faulty: Sequence[str]) -> None:
         self.directory = lab.directory.parent / name
         self.directory.mkdir()
         words = ["worker", "--cluster", dsn, "--site", str(lab.site), "--state-dir", str(self.directory / "state")]
         words += ["--lease", str(lease)]
         self.err = self.directory / "err"
-        self.process: Program | subprocess.Popen[bytes]
-        if program:
-            with self.err.open("wb") as err:
-                self.process = subprocess.Popen([*program, *words], stdout=err, stderr=err, stdin=subprocess.DEVNULL)
-        else:
-            self.process = Program(words, out=str(self.directory / "out"), err=str(self.err))
+        module = "tests.e2e.faulty_worker" if faulty else "quads_tui.cli"
+        self.process = Program([*faulty, *words], out=str(self.directory / "out"), err=str(self.err), module=module)
 
     def said(self, words: str) -> bool:
         return words in self.err.read_text()
@@ -123,14 +117,14 @@ def check_counts(cluster: Cluster, hosts: int) -> None:
 
 
 def faulty(number: signal.Signals, point: str, at: int = 2) -> list[str]:
-    """What starts a worker that does this to itself; see faulty_worker.py."""
-    return [sys.executable, "-m", "tests.e2e.faulty_worker", str(at), str(int(number)), point, "--"]
+    """The words of a worker that does this to itself; see faulty_worker.py."""
+    return [str(at), str(int(number)), point, "--"]
 
 
 def test_a_worker_that_is_killed_leaves_its_rollout_to_another_one(cluster: Callable[..., Cluster]) -> None:
     """With a write on its way. More points: benchmarks/cluster_faults.py."""
     made = cluster(hosts=4, speed=400)
-    first = made.worker("one", lease=3.0, program=faulty(signal.SIGKILL, "wire"))
+    first = made.worker("one", lease=3.0, faulty=faulty(signal.SIGKILL, "wire"))
     rollout = made.submit()
     assert first.process.wait(PATIENCE) == -signal.SIGKILL
     second = made.worker("two")

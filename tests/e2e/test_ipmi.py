@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
+from tests.forks import Program
 from tests.ipmi_bmc import needs_ipmitool
 from tests.waiting import wait_for
 
@@ -35,9 +36,7 @@ def test_one_rollout_carries_both_and_the_password_is_seen_nowhere(lab: Callable
 @needs_ipmitool
 def test_a_killed_rollout_is_resumed_and_nothing_is_wiped_twice(lab: Callable[..., Lab]) -> None:
     world = lab(hosts=3, speed=60, ipmi=3)
-    process = subprocess.Popen(
-        world.command("run", world.assignment, "--json", "--yes"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = Program(world.command("run", world.assignment, "--json", "--yes")[3:], err=os.devnull)
     try:
         wait_for(lambda: any(host["resets"] for host in world.counts()["hosts"].values()))
     finally:

@@ -6,7 +6,6 @@ import asyncio
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,21 +34,12 @@ def started(lab: Lab) -> Piped:
     return Piped(lab.command("run", lab.assignment, "--json", "--yes")[3:])
 
 
-def started_by(program: list[str], lab: Lab) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*program, *lab.command("run", lab.assignment, "--json", "--yes")[3:]],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
-
-
 @contextmanager
-def stopped_at(lab: Lab, act: str, number: int) -> Iterator[subprocess.Popen[str]]:
+def stopped_at(lab: Lab, act: str, number: int) -> Iterator[Piped]:
     """A console that got SIGSTOP when the intent of its `number`-th such act was on disk: before the connection of that act."""
     words = ["child", str(number), str(int(signal.SIGSTOP)), act, "--"]
-    process = started_by([sys.executable, "-m", "benchmarks.crash_points", *words], lab)
+    words += lab.command("run", lab.assignment, "--json", "--yes")[3:]
+    process = Piped(words, module="benchmarks.crash_points")
     try:
         wait_for(lambda: state_of(process.pid) in ("T", ""))
         assert state_of(process.pid) == "T", process.communicate()

@@ -233,11 +233,11 @@ def test_failed_hosts_of_an_ended_rollout_are_taken_up(lab: Callable[..., Lab]) 
 
 @pytest.mark.parametrize("words", [("resume", "nonsense"), ("watch",), ("attach",)])
 def test_rollouts_that_do_not_exist_are_bad_usage(tmp_path: Path, words: tuple[str, ...]) -> None:
-    command = [sys.executable, "-m", "quads_tui", *words, "--state-dir", str(tmp_path)]
-    ended = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    assert ended.returncode == 2
-    assert "there is no rollout" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    process = Piped([*words, "--state-dir", str(tmp_path)])
+    _, err = process.communicate()
+    assert process.returncode == 2
+    assert "there is no rollout" in err
+    assert "Traceback" not in err
 
 
 def test_an_assignment_of_a_journal_of_before_may_tell_more_than_is_known_now() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
@@ -29,10 +27,8 @@ pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
 class Console:
     """`quads-tui run` on a part of the lab's hosts."""
 
-    def __init__(
-        self, lab: Lab, name: str, hosts: list[Any], monkeypatch: pytest.MonkeyPatch, program: Sequence[str] = ()
-    ) -> None:
-        """`program`: what runs it instead of `quads-tui`."""
+    def __init__(self, lab: Lab, name: str, hosts: list[Any], monkeypatch: pytest.MonkeyPatch, stops: Sequence[str] = ()) -> None:
+        """`stops`: where it stops itself, as words of benchmarks.crash_points."""
         self.directory = lab.directory.parent / name
         self.directory.mkdir()
         self.hosts = hosts
@@ -41,12 +37,8 @@ class Console:
         monkeypatch.setenv("QUADS_TUI_LOCKS", str(self.directory / "locks"))
         words = ["run", str(path), "--json", "--yes", "--site", str(lab.site), "--state-dir", str(self.directory / "state")]
         self.out, self.err = self.directory / "out", self.directory / "err"
-        self.process: Program | subprocess.Popen[bytes]
-        if program:
-            with self.out.open("wb") as out, self.err.open("wb") as err:
-                self.process = subprocess.Popen([*program, *words], stdout=out, stderr=err, stdin=subprocess.DEVNULL)
-        else:
-            self.process = Program(words, out=str(self.out), err=str(self.err))
+        module = "benchmarks.crash_points" if stops else "quads_tui.cli"
+        self.process = Program([*stops, *words], out=str(self.out), err=str(self.err), module=module)
 
     def shut(self) -> str:
         """Why it may not write, as its last sample says."""
@@ -142,7 +134,7 @@ def test_a_console_that_freezes_before_its_check_is_passed_and_writes_nothing_wh
 ) -> None:
     place = lab(hosts=8, speed=100)
     shared(place, server)
-    stops = [sys.executable, "-m", "benchmarks.crash_points", "child", "1", str(int(signal.SIGSTOP)), "build", "--"]
+    stops = ["child", "1", str(int(signal.SIGSTOP)), "build", "--"]
     mine, others = halves(place)
     one = Console(place, "one", mine, monkeypatch, stops)
     wait_for(lambda: stopped(one.process.pid))

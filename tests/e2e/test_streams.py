@@ -11,9 +11,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.forks import Forked, Piped, Program
 from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, emulated, lines
@@ -37,6 +39,14 @@ def shell(line: str, words: list[str]) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["/bin/sh", "-c", line, "sh", *words], capture_output=True, stdin=subprocess.DEVNULL, check=False)
 
 
+def into_full(words: list[str], *streams: str) -> tuple[int, str]:
+    """The exit status, and what was said on standard error, of `words` where these of `out` and `err` are a full disk."""
+    with TemporaryDirectory() as place:
+        files = {name: FULL if name in streams else str(Path(place, name)) for name in ("out", "err")}
+        status = Program(words[3:], **files).wait()
+        return status, "" if "err" in streams else Path(place, "err").read_text()
+
+
 def built(world: Lab) -> int:
     return sum(host["built"] for host in world.counts()["hosts"].values())
 
@@ -44,10 +54,8 @@ def built(world: Lab) -> int:
 @pytest.mark.parametrize(
     ("redirected", "option", "status", "said"),
     [
-        ('exec "$@" > /dev/full', "--json", 74, b"could not be written completely: No space left on device"),
         ('exec "$@" >&-', "--json", 74, b"could not be written completely: stdout is closed"),
         ('exec "$@" >&- 2>&- 0<&-', "--headless", 0, b""),
-        ('exec "$@" 2> /dev/full', "--json", 0, b""),
         ('exec "$@" > /dev/full 2> /dev/full', "--plain", 0, b""),
     ],
 )
@@ -64,15 +72,27 @@ def test_f6_a_rollout_goes_on_whatever_its_streams_are(
     assert journal.read_bytes().startswith(b"SQLite format 3")  # nothing that was printed went into it
 
 
+@pytest.mark.parametrize(
+    ("stream", "status", "said"),
+    [("out", 74, "could not be written completely: No space left on device"), ("err", 0, "")],
+)
+def test_f6_a_rollout_goes_on_into_a_full_disk(world: Lab, tmp_path: Path, stream: str, status: int, said: str) -> None:
+    before = built(world)
+    ended, err = into_full(command(world, "run", world.assignment, "--yes", "--json", state=tmp_path), stream)
+    assert (ended, built(world) - before) == (status, 2), err
+    assert said in err
+    assert "Traceback" not in err
+
+
 def test_f6_a_reader_of_json_that_leaves_in_the_middle(world: Lab, tmp_path: Path) -> None:
     before = built(world)
     words = command(world, "run", world.assignment, "--yes", "--json", state=tmp_path)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
+    process = Piped(words[3:])
     assert json.loads(process.stdout.readline())["event"] == "rollout_started"
     process.stdout.close()
-    process.stdout = None
-    _, err = process.communicate(timeout=PATIENCE)
+    err = process.stderr.read()
+    process.stderr.close()
+    process.wait()
     assert (process.returncode, built(world) - before) == (74, 2), err
     assert "the output of --json cannot be written: Broken pipe; the rollout continues" in err
 
@@ -87,10 +107,21 @@ def done(world: Lab) -> Path:
 @pytest.mark.parametrize("words", [("plan",), ("report", "--format", "html"), ("rollouts",), ("lint",), ("watch", "--json")])
 def test_f6_every_command_that_prints_tells_it_in_a_line(world: Lab, done: Path, words: tuple[str, ...]) -> None:
     line = command(world, *words, *([world.assignment] if words[0] in ("plan", "lint") else ()), state=done)
-    full = shell('exec "$@" > /dev/full', line)
-    assert full.returncode == 74
-    assert full.stderr.splitlines()[-1] == b"quads-tui: the output could not be written completely: No space left on device"
-    assert b"Traceback" not in full.stderr
+    status, said = into_full(line, "out")
+    assert status == 74
+    assert said.splitlines()[-1] == "quads-tui: the output could not be written completely: No space left on device"
+    assert "Traceback" not in said
+    process = Piped(line[3:])
+    assert process.stdout.buffer.raw.read(1)  # type: ignore[attr-defined]
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), "written" in said) == (0, False), said
+
+
+def test_f6_a_user_who_reads_the_beginning_alone(world: Lab, done: Path) -> None:
+    """As it is typed, with the interpreter's own end."""
+    line = command(world, "plan", world.assignment, state=done)
     head = shell('{ "$@"; echo "status $?" >&2; } | head -c 1', line)
     assert head.stderr.splitlines()[-1] == b"status 0"
     assert b"written" not in head.stderr
@@ -99,12 +130,12 @@ def test_f6_every_command_that_prints_tells_it_in_a_line(world: Lab, done: Path,
 class Unread:
     """A rollout whose `--json` goes into a pipe that nobody reads yet."""
 
-    def __init__(self, words: list[str], tmp_path: Path, *, room: int = 4096) -> None:
+    def __init__(self, words: list[str], tmp_path: Path, *, room: int = 4096, module: str = "quads_tui.cli") -> None:
         self.reader, writer = os.pipe()
         fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, room)
         self._err = tmp_path / "err"
-        with self._err.open("wb") as err:
-            self.process = subprocess.Popen(words, stdout=writer, stderr=err, stdin=subprocess.DEVNULL)
+        with self._err.open("wb") as err, Path(os.devnull).open("rb") as nothing:
+            self.process = Forked(module, words[3:], {0: nothing.fileno(), 1: writer, 2: err.fileno()}, parent="quads_tui.cli")
         os.close(writer)
 
     @property
@@ -138,10 +169,8 @@ def test_f5_lines_wait_for_a_reader_that_comes_late(lab: Callable[..., Lab], tmp
 
 
 def test_f5_without_a_reader_no_host_begins_past_a_bound(lab: Callable[..., Lab], tmp_path: Path) -> None:
-    place = lab(hosts=24, speed=200)
-    program = "from quads_tui.cli import headless, main; headless.MAX_UNREAD = 20_000; main()"
-    words = place.command("run", place.assignment, "--yes", "--json")
-    unread = Unread([sys.executable, "-c", program, *words[3:]], tmp_path)
+    place = lab(hosts=18, speed=200)
+    unread = Unread(place.command("run", place.assignment, "--yes", "--json"), tmp_path, module="tests.e2e.little_room")
     wait_for(lambda: "new hosts are paused: the reader of --json does not read" in unread.err)
     hosts = place.counts()["hosts"]
     assert not all(host["resets"] for host in hosts.values())
@@ -149,7 +178,7 @@ def test_f5_without_a_reader_no_host_begins_past_a_bound(lab: Callable[..., Lab]
     wait_for(lambda: all(host["built"] for host in place.counts()["hosts"].values() if host["resets"]))
     assert unread.process.poll() is None
     told = unread.read()
-    assert told[-1]["done"] == 24
+    assert told[-1]["done"] == 18
     assert unread.process.wait(PATIENCE) == 0
     assert "new hosts are no longer paused: the reader of --json reads again" in unread.err
     assert any(line["event"] == "notice" and "new hosts are paused" in str(line["text"]) for line in told)
@@ -163,9 +192,9 @@ def test_f5_the_reader_of_stderr_does_not_read_either(world: Lab, tmp_path: Path
             os.write(writer, b".")
     os.set_blocking(writer, True)
     out = tmp_path / "out"
-    with out.open("wb") as file:
-        words = command(world, "run", world.assignment, "--yes", "--json", state=tmp_path)
-        process = subprocess.Popen(words, stdout=file, stderr=writer, stdin=subprocess.DEVNULL)
+    words = command(world, "run", world.assignment, "--yes", "--json", state=tmp_path)
+    with out.open("wb") as file, Path(os.devnull).open("rb") as nothing:
+        process = Forked("quads_tui.cli", words[3:], {0: nothing.fileno(), 1: file.fileno(), 2: writer})
     os.close(writer)
     assert process.wait(PATIENCE) == 0
     assert lines(out.read_text())[-1]["done"] == 2

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.forks import Piped
 from tests.waiting import PATIENCE
 
 
@@ -144,8 +145,9 @@ def test_a_new_console_may_take_over(started: list[subprocess.Popen[str]], tmp_p
     "wrong", [["--hosts", "0"], ["--speed", "0"], ["--faults", "apocalypse"], ["--fleet", "nowhere.json"], ["--speed", "nan"]]
 )
 def test_unusable_options_are_status_2_without_a_traceback(tmp_path: Path, wrong: list[str]) -> None:
-    command = [sys.executable, "-m", "quads_tui.emulators", "--hosts", "2", "--dir", str(tmp_path / "lab"), *wrong]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
-    assert result.stderr.strip()
+    words = ["--hosts", "2", "--dir", str(tmp_path / "lab"), *wrong]
+    process = Piped(words, module="quads_tui.emulators.__main__")
+    _, said = process.communicate()
+    assert process.returncode == 2
+    assert "Traceback" not in said
+    assert said.strip()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import yaml
 
 from tests.e2e.conftest import Lab, emulated
+from tests.forks import Piped
 from tests.waiting import PATIENCE
 
 from .server import Collector, Villain, closed
@@ -78,16 +78,14 @@ class VillainLab:
     async def run(self, *words: str | Path) -> Ran:
         """The program to its end, while the villains of this loop answer it."""
         figures = self.lab.directory / "figures.json"
-        process = await asyncio.create_subprocess_exec(
-            *self.command(*words, figures=figures), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+        program = self.command(*words, figures=figures)[3:]
+        process = await asyncio.to_thread(Piped, program, module="tests.villain.measured")
         try:
-            out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+            out, err = await asyncio.to_thread(process.communicate, PATIENCE)
         finally:
-            if process.returncode is None:
-                process.kill()
+            process.kill()
         assert process.returncode is not None
-        return Ran(process.returncode, out.decode(), err.decode(), json.loads(figures.read_text()))
+        return Ran(process.returncode, out, err, json.loads(figures.read_text()))
 
 
 def decks(kinds: Sequence[str], hands: int, seed: int) -> list[list[str]]:

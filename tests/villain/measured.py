@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from quads_tui import cli
 from tests.villain.steps import HELD, metered
 
 steps: list[float] = []
@@ -58,7 +59,7 @@ def _most_memory() -> float:
     return int(line.split()[1]) / 1024
 
 
-if __name__ == "__main__":
+def main() -> None:
     _meter(Path(sys.argv[1]))
     words = sys.argv[2:]
     sys.argv = ["quads-tui", *(words[:-1] if words[-1].isdigit() else words)]
@@ -66,6 +67,8 @@ if __name__ == "__main__":
     front_ends = [] if "--json" in words else ["quads_tui.cli.screen", "quads_tui.cli.plain"]
     for module in ["quads_tui.cli.run", *front_ends]:
         importlib.import_module(module)
-    from quads_tui.cli import main
+    cli.main()
 
+
+if __name__ == "__main__":
     main()

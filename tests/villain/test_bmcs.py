@@ -43,7 +43,7 @@ def others_are_done(world: VillainLab, done: set[str]) -> None:
 
 
 async def test_villain_bmcs_cost_nobody_else_anything(tmp_path: Path) -> None:
-    async with villain_lab(tmp_path, hosts=40, bmcs=32, kinds=QUICK, seed=1, share=0.25) as world:
+    async with villain_lab(tmp_path, hosts=24, bmcs=20, kinds=QUICK, seed=1, share=0.25) as world:
         ran = await world.run("run", world.assignment, "--json", "--yes")
         assert ran.status in (0, 1), ran.err
         ran.bounded()
@@ -106,7 +106,7 @@ class Pty:
 
 async def on_a_terminal(directory: Path, words: tuple[str, ...], shift: Callable[[Pty, VillainLab], object]) -> None:
     """A rollout with a shift of keys; at its end nothing foreign has reached the terminal, although villains' words have."""
-    async with villain_lab(directory, hosts=16, bmcs=13, kinds=WORDS, seed=3, share=0.3) as world:
+    async with villain_lab(directory, hosts=12, bmcs=9, kinds=WORDS, seed=3, share=0.3) as world:
         figures = world.lab.directory / "figures.json"
         async with Pty(world.command("run", world.assignment, "--yes", *words, figures=figures)) as terminal:
             await shift(terminal, world)  # type: ignore[misc]

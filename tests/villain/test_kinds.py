@@ -29,6 +29,7 @@ from quads_tui.services.redfish import Bmc
 from quads_tui.services.redfish.connection import BmcConnection
 from quads_tui.services.responses import RequestFailed
 from tests.clocks import FastClock, GrantedTime
+from tests.effort import WHOLE
 from tests.services.rawserver import Request
 from tests.services.redfish.conftest import Told
 
@@ -39,7 +40,7 @@ from .wire import bomb
 
 HOSTS = [f"f21-h{number:02d}-000-r650.example.com" for number in range(3)]
 PASSWORD = "a-secret-of-the-site"
-SOME = 4  # one in so many calls meets one of FEW_KINDS
+SOME, MANY = (1, 1) if WHOLE else (8, 2)  # one in so many calls meets one of FEW_KINDS, and any other kind
 # Of what sends much, one of each sort where 8 to 32 MB are read before it is too much; the BMCs' client reads 1 MB and gets all.
 LONG = ("endless-chunks", "bomb-gzip", "a-hundred-thousand-records", "flood-of-infos", "endless-headers")
 SHORTER = frozenset(KINDS) - BIG_KINDS | frozenset(LONG)
@@ -124,12 +125,11 @@ class Free:
 
 
 def chosen(kind: str, number: int, calls: Calls) -> Calls:
-    """The first of a kind that sends as much, or takes as long, as it may; some of FEW_KINDS, by turns; else all."""
+    """The first of a kind that sends as much, or takes as long, as it may; else some, by turns."""
     if kind in BIG_KINDS | SLOW_KINDS:
         return calls[:1]
-    if kind not in FEW_KINDS:
-        return calls
-    return [call for at, call in enumerate(calls) if (at + number) % min(SOME, len(calls)) == 0]
+    share = min(SOME if kind in FEW_KINDS else MANY, len(calls))
+    return [call for at, call in enumerate(calls) if (at + number) % share == 0]
 
 
 def _clean(text: str) -> None:
