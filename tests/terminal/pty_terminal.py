@@ -40,10 +40,11 @@ class Terminal:
         self, program: str | Sequence[str] = HOST, *words: str, width: int = 80, height: int = 24, control: bool = True
     ) -> None:
         self.master, self.slave = os.openpty()
-        self.resize(width, height)
-        self.modes = termios.tcgetattr(self.slave)
         self.output = b""
         self._fed = 0
+        self._screen = pyte.Screen(width, height)
+        self.resize(width, height)
+        self.modes = termios.tcgetattr(self.slave)
         ours, theirs = socket.socketpair()
         ours.settimeout(PATIENCE)
         self._link = ours.makefile("rw")
@@ -71,8 +72,23 @@ class Terminal:
     def resize(self, width: int, height: int) -> None:
         """A new size, and an empty screen; the kernel sends SIGWINCH to the foreground."""
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
-        self.screen = pyte.Screen(width, height)
-        self._stream = pyte.ByteStream(self.screen)
+        self._feed()
+        self._screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self._screen)
+
+    @property
+    def screen(self) -> pyte.Screen:
+        """What it shows of all that was read. To draw is dear: only what somebody looks at is drawn."""
+        self._feed()
+        return self._screen
+
+    def _feed(self) -> None:
+        data = self.output[self._fed :]
+        if half := _HALF.search(data):
+            data = data[: half.start()]
+        if data:
+            self._fed += len(data)
+            self._stream.feed(_UNKNOWN.sub(b"", data))
 
     def ask(self, word: str = "stats") -> dict[str, Any]:
         self._link.write(word + "\n")
@@ -88,11 +104,6 @@ class Terminal:
             except OSError:
                 return
             seconds = 0.0
-        data = self.output[self._fed :]
-        if half := _HALF.search(data):
-            data = data[: half.start()]
-        self._fed += len(data)
-        self._stream.feed(_UNKNOWN.sub(b"", data))
 
     def until(self, condition: Callable[[dict[str, Any]], Any], *, reading: bool = True) -> dict[str, Any]:
         """The first answer for which it holds; the terminal reads meanwhile, or does not."""
