@@ -8,6 +8,7 @@ import gc
 import signal
 import threading
 from collections.abc import Generator, Iterator
+from itertools import chain
 
 import pytest
 from hypothesis import Phase, settings
@@ -27,15 +28,16 @@ settings.register_profile("steady", derandomize=True, deadline=None, database=No
 settings.register_profile("mutants", settings.get_profile("steady"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("steady")
 
-# Real processes and terminals wait more than they compute. Begun first, they wait while the others compute, and none is left at the end.
-_FIRST = (
-    "tests/e2e/",
+# Tests with real processes and terminals wait more than they compute, the first ones longest.
+_WAITING = (
     "tests/terminal/",
+    "tests/services/redfish/test_strangers",
+    "tests/e2e/",
     "tests/villain/",
     "tests/packaging/",
-    "tests/services/redfish/test_strangers",
     "tests/emulators/test_emulator_process",
 )
+_BETWEEN = 8  # others after each of them: so about half of the workers wait at a time, and none of these is left at the end
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,7 +55,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
+    """Those that wait among those that compute, so that no CPU is free and none has too much to do."""
+    groups = [[item for item in items if item.nodeid.startswith(prefix)] for prefix in _WAITING]
+    waiting = list(chain.from_iterable(groups))
+    others = [item for item in items if not item.nodeid.startswith(_WAITING)]
+    mixed = [[item, *others[at * _BETWEEN : (at + 1) * _BETWEEN]] for at, item in enumerate(waiting)]
+    items[:] = [*chain.from_iterable(mixed), *others[len(waiting) * _BETWEEN :]]
 
 
 @pytest.hookimpl(wrapper=True)

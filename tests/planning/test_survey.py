@@ -127,7 +127,7 @@ async def test_each_bmc_is_told_by_what_it_said_in_time() -> None:
         "slow-nics": (Bmc(1, 600), "On", "network interfaces were not reported", ""),
         "silent": (Bmc(600, 0), "", "no complete answer", ""),
         "refuses": (Bmc(1, 0, failure=refused), "", "credentials: wrong password", ""),
-        "another": (Bmc(1, 1, {OTHER}), "On", "", "not the machine"),
+        "another": (Bmc(1, 1, {OTHER}), "On", "", "wrong machine"),
     }
     said: list[str] = []
     found = await surveyed({name: bmc for name, (bmc, *_) in bmcs.items()}, said=said)
