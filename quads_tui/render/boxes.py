@@ -176,7 +176,7 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Te
     for share in (f", Foreman {idle} of the time", f", Foreman {idle}", ""):
         pace = [(f"{rate:.1f}", STRONG), (" writes a minute", "")] if rate else [("not known yet", QUIET)]
         end = [(", last write about ", QUIET), (last, STRONG)] if last else []
-        line = _labelled("rate", *pace, (share if idle else "", QUIET), *end)
+        line = _labelled("average", *pace, (share if idle else "", QUIET), *end)
         if line.cell_len <= room:
             break
     return line
@@ -286,7 +286,7 @@ def latency_box(
         _answered([window for _, _, window in found], work, width - 2),
     ]
     what = Text().append(f"{title} latency", STRONG).append(" (median)" if len(found) > 1 else "", QUIET)
-    unit = "real ms" if speed != 1 else ""  # all other times on the screen are the rollout's own
+    unit = "1x time" if speed != 1 else ""  # all other times on the screen are the rollout's own
     return box(what, Text(), lines, (span.since, unit, "now"), width, symbols)
 
 
@@ -412,7 +412,7 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
     while sum(part.cell_len for part in parts) + len(least) + len(told) > width + 1 and len(parts) > 1:
         parts.pop()
     line = Text().join(parts)[2:]
-    first = " median latency: " if speed == 1 else " median, real ms: "
+    first = " median latency: " if speed == 1 else " median, 1x time: "
     whole = f"{told}in {duration(seconds * speed)} "
     for label, words in ((first, whole), (first, told), (least, told), (" ", told)):
         if len(label) + line.cell_len + 1 + len(words) <= width:

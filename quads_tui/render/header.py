@@ -45,8 +45,9 @@ def title_line(
     wide, is_real = width >= WIDE and not warnings, rollout.time.is_real
     rest = Text()
     if title or rollout.speed != 1:
-        speed = "" if rollout.speed == 1 else f" at {rollout.speed:g}x speed" if wide else f" {rollout.speed:g}x"
-        rest.append("  ").append(f" {title}{speed} ", on_bar(BADGE))
+        speed = "" if rollout.speed == 1 else f" {rollout.speed:g}x"
+        kind = title.replace("REHEARSAL", "REHEARSAL (emulated)") if wide else title
+        rest.append("  ").append(f" {kind}{speed}{' speed' if speed and wide else ''} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
@@ -54,7 +55,7 @@ def title_line(
     rest.append(f"  {control}" if control else "", on_bar(QUIET))
     # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
     # below too; so is which of the times is which. That it is no real time the badge says as well.
-    unverified = f"{len(rollout.unverified)} not verified" if rollout.unverified and width >= WIDE else ""
+    unverified = f"{count(len(rollout.unverified), 'machine')} not verified" if rollout.unverified and width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
     hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
     named, ways = f"quads-tui  {clouds}", []

@@ -89,9 +89,10 @@ class ServiceGone(QuadsTuiError):
 
 
 _VARYING = re.compile(r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b|[0-9a-f]{8}-[0-9a-f-]{27,}|\b[0-9a-f]{12,}\b|\d+(\.\d+)?")
+_MACHINE = re.compile(r"\. The BMC reports [^;]*")  # which one it is differs in length, too
 _LISTED = re.compile(r"#(?:, #)+(?:, \.\.\.)?")  # however many MACs a host has
 
 
 def group_of(reason: str, host: str) -> str:
     """The reason without what differs from host to host (its name, numbers, ids, MACs), so that equal failures meet."""
-    return _LISTED.sub("#", _VARYING.sub("#", reason.replace(host, "#")))
+    return _LISTED.sub("#", _VARYING.sub("#", _MACHINE.sub("", reason).replace(host, "#")))

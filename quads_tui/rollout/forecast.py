@@ -281,9 +281,9 @@ def _bound(
     if lane_decides and not rollout.first_write_verified and Kind.BUILD in rollout.plan.kinds:
         return Bound.BMC, "until the first Foreman write is verified"
     if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
-        at_rate = f" at {rate:.{0 if rate >= 10 else 1}f} a minute" if rate else ""
+        pace = f"{rate:.{0 if rate >= 10 else 1}f} a minute" if rate else f"{remaining.writes_left} left"
         blocked = f", blocked: {meters.lane.shut}" if meters.lane.shut else ""
-        return Bound.LANE, f"{remaining.writes_left} left{at_rate}{blocked}"
+        return Bound.LANE, f"{pace}{blocked}"
     if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
         changing = sum(at[stage] for stage in Stage if stage.is_at_bmc)
         return Bound.BMC, f"{changing} hosts waiting for their BMCs" if changing != 1 else "1 host waiting for its BMC"

@@ -87,6 +87,8 @@ def test_failures_that_differ_in_numbers_only_meet_in_one_group() -> None:
     assert {group_of(f"its NICs have the MACs {found}; Foreman", "h1") for found in (*macs, f"{macs[2]}, ...")} == {
         "its NICs have the MACs #; Foreman"
     }
+    reports = ("/redfish/v1/Systems/1 at 192.0.2.7:443, UUID 1", "Systems/System.Embedded.1, serial number EC2929E, MACs 02:00")
+    assert len({group_of(f"wrong machine behind this BMC. The BMC reports {one}", "h1") for one in reports}) == 1
 
 
 def test_the_rollouts_own_seconds() -> None:
@@ -136,7 +138,7 @@ def test_a2_hosts_whose_machine_nobody_compared_are_counted_from_the_plan_and_fr
     assert rollout.unverified == {second.name: "some MACs only"}
     assert "1 not verified" in end_line(rollout, now=3.0, width=80, lag=0.0, forecast=None).plain
     head = title_line(rollout, now=3.0, width=120, title="", control="", warnings=())
-    assert "  3 hosts, 1 not verified" in head.plain
+    assert "  3 hosts, 1 machine not verified" in head.plain
 
 
 def test_a_timeline_says_nothing_twice() -> None:
