@@ -17,7 +17,7 @@ from .line import fitted
 from .names import brief
 from .numbers import count as counted
 from .numbers import duration, latency
-from .palette import AREA, BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES
+from .palette import BAD, OVERDUE, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES
 from .plot import PER_CELL, area, columns, points, rounded_top
 from .symbols import BRAILLE, Symbols
 
@@ -116,8 +116,7 @@ def queue_box(
         depths,
         rows,
         top,
-        edge=STAGE_STYLES[Stage.FOREMAN_BUILD],
-        below=AREA,
+        style=STAGE_STYLES[Stage.FOREMAN_BUILD],
         shade=blocked,
         shaded=SHADE,
     )
@@ -214,7 +213,7 @@ def installs_box(
     done = done_by_minute(rollout, now, minutes)
     top = rounded_top(max((value for value in done if value), default=1.0))
     style, shown = STYLES[HostStatus.DONE], columns(done, minutes, count)
-    lines += _with_axis(area(symbols.graphs, shown, rows, top, edge=style, below=style), f"{top:,}", "0", 5, symbols)
+    lines += _with_axis(area(symbols.graphs, shown, rows, top, style=style), f"{top:,}", "0", 5, symbols)
     foot = (ago(60 * minutes), "hosts done in each minute", "now")
     return box(Text("Installs", STRONG), state, lines, foot, width, symbols)
 

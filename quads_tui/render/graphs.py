@@ -19,7 +19,7 @@ from quads_tui.rollout.state import Rollout
 from .boxes import bmc_curves, decade_words, decades
 from .line import fitted
 from .numbers import duration, latency
-from .palette import AREA, BAD, NOT_WRITTEN, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES, as_ground
+from .palette import BAD, NOT_WRITTEN, QUIET, RULE, SHADE, STAGE_STYLES, STRONG, STYLES, as_ground
 from .plot import PER_CELL, Layer, Value, area, placed, places, points, rounded_top, stacked
 from .symbols import BRAILLE, Symbols
 from .time_axis import TimeAxis
@@ -235,7 +235,7 @@ class _Graphs:
         drawn = self._stack(layers, columns, rows - 1, max(1, hosts))
         failed = [None if counts is None else float(counts.failed) for counts in self._counts]
         top = rounded_top(max((value for value in failed if value), default=1.0))
-        drawn += area(self._area, failed, 1, top, edge=BAD, below=BAD, shade=self._shade, shaded=SHADE)
+        drawn += area(self._area, failed, 1, top, style=BAD, shade=self._shade, shaded=SHADE)
         now = self._newest
         legend = [
             _figure("not written", f"{now.not_written:,}", key=(" ", NOT_WRITTEN)),
@@ -307,7 +307,7 @@ class _Graphs:
         most = max((depth for depth in found if depth), default=0.0)
         top = rounded_top(max(1.0, most))
         build = STAGE_STYLES[Stage.FOREMAN_BUILD]
-        drawn = area(self._area, found, rows, top, edge=build, below=AREA, zero=RULE, shade=self._shade, shaded=SHADE)
+        drawn = area(self._area, found, rows, top, style=build, zero=RULE, shade=self._shade, shaded=SHADE)
         legend = [
             _figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"),
             _figure("left to write", f"{forecast.writes_left:,}"),

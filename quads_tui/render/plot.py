@@ -136,13 +136,12 @@ def area(
     height: int,
     top: float,
     *,
-    edge: str,
-    below: str,
+    style: str,
     zero: str = "",
     shade: Sequence[bool] = (),
     shaded: str = "",
 ) -> list[Text]:
-    """Filled from below up to each value, of a linear axis from 0 to `top`; the cell of the top has the style `edge`.
+    """Filled from below up to each value, of a linear axis from 0 to `top`.
     `zero`: the style of a line at the bottom for the value 0 (None: no line), with symbols of one value to a cell.
 
     `values`: PER_CELL[kind] to a cell. `shade`: a cell each, of those that get the style `shaded` as ground.
@@ -153,15 +152,14 @@ def area(
     lines = []
     for row in range(height - 1, -1, -1):
         cells: list[Cell] = []
-        known: dict[tuple[int, ...], tuple[str, str]] = {}  # most cells are like others
+        known: dict[tuple[int, ...], str] = {}  # most cells are like others
         for cell, part in enumerate(parts):
             if part not in known:
-                inside = [min(steps + 1, max(0, level - row * steps)) for level in part]
-                known[part] = _filled(kind, inside), edge if any(0 < level <= steps for level in inside) else below
-            glyph, style = known[part]
+                known[part] = _filled(kind, [min(steps + 1, max(0, level - row * steps)) for level in part])
+            drawn = known[part], style
             if zero and not row and per == 1 and values[cell] == 0:
-                glyph, style = ("_" if kind == "ascii" else _BLOCKS[1]), zero
-            cells.append((glyph, style, shaded if cell < len(shade) and shade[cell] else ""))
+                drawn = ("_" if kind == "ascii" else _BLOCKS[1]), zero
+            cells.append((*drawn, shaded if cell < len(shade) and shade[cell] else ""))
         lines.append(line_of(cells))
     return lines
 

@@ -268,12 +268,12 @@ def test_the_bar_has_a_cell_at_least_for_each_kind_and_is_as_wide_as_the_screen(
     assert line.count("▇") == pytest.approx((width - 2) * model.counts[HostStatus.DONE] / 700, abs=2)
 
 
-def test_an_area_fills_from_below_and_its_edge_has_its_own_style() -> None:
-    (line,) = area("braille", [0, 1, 2, 4], 1, 4.0, edge="e", below="b")
+def test_an_area_fills_from_below() -> None:
+    (line,) = area("braille", [0, 1, 2, 4], 1, 4.0, style="e")
     assert line.plain == chr(0x2800 | 0x80) + chr(0x2800 | 0x44 | 0xB8)
-    upper, lower = area("block", [1, 2], 2, 2.0, edge="e", below="b", shade=[False, True], shaded="s")
+    upper, lower = area("block", [1, 2], 2, 2.0, style="e", shade=[False, True], shaded="s")
     assert (upper.plain, lower.plain) == (" █", "██")
-    assert [(span.style, span.start) for span in lower.spans] == [("e", 0), ("b", 1), ("s", 1)]
+    assert [(span.style, span.start) for span in lower.spans] == [("e", 0), ("s", 1)]
 
 
 def test_when_all_is_written_the_line_of_the_queue_tells_of_the_installs() -> None:
