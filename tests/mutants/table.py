@@ -351,7 +351,7 @@ _HOLES = (
     _row("U21 protected", "engine/flow.py", "trouble = str(no)", 'trouble = ""', RESUMED),
     _row("U21 not disarmed", "engine/commands.py", 'self.ports.notice("warning", f"{name} could not be disarmed completely: {trouble}")', "pass", WAYS_OUT),
     _row("U21 skipped meanwhile", "engine/commands.py", "if self.gate.is_excluded(name):", "if False:", WAYS_OUT),
-    _row("U21 no rate yet", "rollout/forecast.py", 'a minute" if rate else ""', 'a minute"', "tests/rollout/test_forecast_bound.py"),
+    _row("U21 no rate yet", "rollout/forecast.py", 'a minute" if rate else f"{remaining.writes_left} left"', 'a minute"', "tests/rollout/test_forecast_bound.py"),
     _row("U21 why it waits", "engine/gate.py", "            self._say(host, why)\n        else:", "            pass\n        else:", GATE),
     _row("U22 spare pool", "inputs/readers.py", "if text is None or self.pattern is None or self.pattern.fullmatch(text):", "if True:", INPUTS),
     _row("U22 /api", "inputs/site_file.py", 'if re.search(r"/api(/v2)?$", values.get("url", "")):', "if False:", INPUTS),
