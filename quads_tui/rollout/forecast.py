@@ -64,7 +64,7 @@ class Forecast:
     p50: float | None = None
     p90: float | None = None
     bound: Bound = Bound.NOTHING
-    why: str = ""  # the bound in figures: "213 writes at 14 a minute"
+    why: str = ""  # the bound in figures: "14 a minute"
     writes_left: int = 0  # by the plan, for hosts that are not written yet
     lane_empty: float | None = None  # until the last of them is applied
     writes_per_minute: float | None = None
