@@ -223,7 +223,6 @@ _HOLES = (
     _row("B1 racks count once", "rollout/refusals.py", "if rack_wise else list(hosts)", "if False else list(hosts)", REFUSALS),
     _row("B1 told by the plan", "rollout/refusals.py", "if last is None or host in self._planned_failures or", "if last is None or", REFUSALS),
     _row("B1 waits for a human", "engine/executor.py", "self.gate.waits(name) or (lane", "(lane", FIRST),
-    _row("B1 PXE again", "engine/host_stages.py", "not (memory.off and memory.override)", "not memory.off", FIRST),
     _row("U7 done is done", "engine/commands.py", "if status is None or status is HostStatus.DONE or self.gate.stopping:", "if status is None or self.gate.stopping:", WAYS_OUT),
     _row("U7 skip and hold", "engine/resumption.py", 'Skipped if order.order == "skip" else Held, order.reason', 'Skipped if order.order != "skip" else Held, order.reason', RESUMED),
     _row("U8 hooks of a cloud", "engine/resume_state.py", "if event.cloud and event.ok:", "if False:", RESUMED),
