@@ -12,7 +12,7 @@ worker is cut off from the database for S seconds. A worker that ends is started
 
 Every run is a line of FILE, and what is there is not run again: a campaign may be ended and started at any time. Where a figure
 is not as it must be, the logs of the workers and the events are left in FILE.failed. `--table` runs nothing. Frozen after the
-last check of a write (stop25:wire, stop40:wire) a worker may send it later, which nothing can bar: those are counted apart. The
+last check of a write (stop25:late, stop40:late) a worker may send it later, which nothing can bar: those are counted apart. The
 write deadline is one of the rollout's own times, and 15 s at least: at speed 20, `--write-deadline 3600` makes it 180 s as at
 speed 1.
 """
@@ -35,12 +35,12 @@ from typing import Any
 from .cluster_figures import ZERO
 from .cluster_run import LONGEST, Asked
 
-POINTS = ("check", "wire", "reset", "login")
+POINTS = ("check", "wire", "sent", "reset", "login")
+NOT_BARRED = ("stop25:late", "stop40:late")
 FAULTS = (
     ["single", "none", *(f"{what}:{point}" for what in ("kill", "stop25", "stop40", "skew") for point in POINTS)]
-    + ["all", "term", "granted:45", "database:45", "cut:60", "console"]
+    + ["all", "term", "granted:45", "database:45", "cut:60", "console", *NOT_BARRED]
 )  # fmt: skip
-NOT_BARRED = ("stop25:wire", "stop40:wire")
 _PAUSE = 5.0  # real seconds between two looks for the file of --pause-while
 _SAID = 20  # lines of the end of a run that failed
 
