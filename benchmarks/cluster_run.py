@@ -31,7 +31,7 @@ from tests.postgres import Cable, PostgresServer, new_database
 
 from .cluster_figures import HOOKS, ZERO, counted, journalled
 
-LONGEST = 1500.0  # real seconds of one rollout
+LONGEST = 3600.0  # real seconds of one rollout
 POINTED = ("kill", "skew", "stop25", "stop40", "granted")  # the worker does it to itself, at a point
 _TICK = 0.1  # real seconds
 _LOOK = 1.0  # real seconds between two looks at the database and at the CPU time
