@@ -87,8 +87,8 @@ class ClusterIndex:
             await self._follow(await standing(self._opened.rollouts, row))
         source, follower = self._followed[row.id]
         await follower.step()
-        if source.away:
-            raise DatabaseAway(source.away)
+        if source.away:  # or its events are of a newer version: the others keep their rows
+            raise Unreadable(source.away)
         worker = source.standing.worker
         follower.run_by(worker)
         made = running_row(follower.view, RowGroup.RUNNING, f"run by worker {worker}" if worker else "")

@@ -13,7 +13,7 @@ from quads_tui.runtime.open_cluster import OpenCluster
 from quads_tui.runtime.options import Options
 from tests.postgres import Cable
 
-from .conftest import HOSTS, ID, TestWorker
+from .conftest import FOREMAN, HOSTS, ID, TestWorker
 
 pytest.importorskip("psycopg")
 
@@ -73,6 +73,22 @@ async def test_one_that_was_stopped_can_be_resumed(index: Make, worker: TestWork
     made = await row(index())
     assert (made.group, made.shares.done) == (RowGroup.UNFINISHED, 1)
     assert made.details.startswith("r resumes 2 hosts")
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_from_its_row(
+    index: Make, rollouts: Any, worker: TestWorker, database: Any
+) -> None:
+    facts = await rollouts.facts(ID)
+    await rollouts.submit("r2", foreman=FOREMAN, who="bob@laptop", facts=facts, hosts=["b01"])
+    await worker.claim()
+    await worker.begin()
+    database.execute("""update quads_tui.event set body = '["of_tomorrow", 1.0]'""")
+    made = index()
+    await made.refresh_once()
+    damaged, waits = sorted(made.rows(), key=lambda row: row.rollout)
+    assert (damaged.rollout, damaged.group) == (ID, RowGroup.DAMAGED)
+    assert damaged.details.startswith("its events cannot be read by this version")
+    assert (waits.rollout, waits.state) == ("r2", "waits for a worker")
 
 
 async def test_while_the_database_does_not_answer_the_rows_stay(index: Make, worker: TestWorker, dsn: str, port: int) -> None:
