@@ -260,6 +260,7 @@ class Report:
     too_late: float  # share of the time in which the machine did not keep up with the speed of a rehearsal
     lane: Lane | None  # None: no sample was kept
     latencies: tuple[Latency, ...]
+    copy_of: str = ""  # the database of a cluster whose rollout this is, as it stood at its export; empty: it is no copy
 
     @property
     def armed(self) -> list[HostReport]:
