@@ -28,6 +28,7 @@ from .responses import FailureKind, RequestFailed
 from .trust import Trusted
 
 _LAST_CHECK = 1.0  # real seconds that `before_send` may take
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME runs on while the machine is suspended
 _CERTIFICATES: WeakKeyDictionary[ssl.SSLObject, str] = WeakKeyDictionary()  # what each connection that stands has shown
 _INTERIM = 20  # interim responses (1xx) before the one that counts: servers send one or two
 
@@ -151,9 +152,12 @@ class CheckedRequest(aiohttp.ClientRequest):
         attempt.peer, attempt.certificate, attempt.connection = _peer(conn), _certificate(conn), conn.protocol
         sending.judge_used()
         if call.before_send is not None:
+            began = time.clock_gettime(_CLOCK)
             try:
                 async with asyncio.timeout(_LAST_CHECK):
                     await call.before_send(attempt.peer)
+                if time.clock_gettime(_CLOCK) - began > _LAST_CHECK:
+                    raise TimeoutError  # this process was frozen: no timer rings then, and what was answered may be over
             except TimeoutError:
                 where = clean(call.netloc, 100)
                 words = f"not sent to {where}: the last check took over {limit_words(_LAST_CHECK * call.speed)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -321,3 +322,17 @@ async def test_a_last_check_that_does_not_answer_sends_nothing(bench: Bench) -> 
     failed = await bench.none("PUT", server.url + "/x", before_send=check)
     assert (failed.sent, failed.kind, server.seen) == (False, "check", [])
     assert "the last check took over 1 min 40 s" in failed.reason
+
+
+async def test_a_process_that_was_frozen_after_its_last_check_sends_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await bench.serve(good)
+    right, frozen = time.clock_gettime, [0.0]
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: right(clock) + frozen[0])
+
+    async def check(peer: str) -> None:
+        frozen[0] += 30.0  # with the answer in its hands: it goes on as if nothing had happened
+
+    failed = await bench.none("PUT", server.url + "/x", before_send=check)
+    assert (failed.sent, failed.kind, server.seen) == (False, "check", [])
