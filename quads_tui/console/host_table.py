@@ -153,9 +153,8 @@ class HostTable(FaultTolerant, KeptLines):
         self.replace(now)
 
     def tick(self) -> None:
-        """Once a second: the times of visible hosts that move are old."""
-        hosts = self._rollout.hosts
-        self._stale.update(name for name in self._visible if hosts[name].since)
+        """Once a second: the times of visible hosts are old, and so is what hosts that have not begun wait for."""
+        self._stale.update(self._visible)
 
     # Acting
 

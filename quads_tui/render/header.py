@@ -205,17 +205,17 @@ def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Tex
 
     Where there is too little room, all else goes before a number does: what is retrying is counted in its stage too.
     """
-    short = ((" ", True, True), (" ", True, False), (" ", False, False))
-    whole = ((_GAP, True, True), ("  ", True, True), ("  ", True, False)) if width >= WIDE else ()
-    for gap, glyphs, retrying in (*whole, *short):
-        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying, failed=width >= WIDE)
+    short = [(" ", True, True, False), (" ", True, False, False), (" ", False, False, False)]
+    ways = [(_GAP, True, True, True), ("  ", True, True, True), ("  ", True, True, False), ("  ", True, False, False)]
+    for gap, glyphs, retrying, total in [*(ways if width >= WIDE else ()), *short]:
+        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying, failed=width >= WIDE, total=total)
         if line.cell_len <= width:
             break
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 
-def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool, failed: bool) -> Text:
-    """`gap`: one blank is for terminals on which the stages have their short names."""
+def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool, failed: bool, total: bool) -> Text:
+    """`gap`: one blank is for terminals on which the stages have their short names; `total`: with the number of all hosts."""
     counts = rollout.counts
     done = STYLES[HostStatus.DONE]
     parts = [(symbols.done, done, "done", counts[HostStatus.DONE])]
@@ -225,7 +225,7 @@ def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retry
     parts += [("", QUIET, status.value, counts[status]) for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
     if failed and counts[HostStatus.FAILED]:
         parts.append((symbols.failed, BAD, "failed", counts[HostStatus.FAILED]))
-    line = Text(f" {count(len(rollout.hosts), 'host')}:  " if len(gap) > 1 else " ", QUIET)
+    line = Text(f" {count(len(rollout.hosts), 'host')}: " if total else " ", QUIET)
     for number, (glyph, style, word, many) in enumerate(parts):
         line.append(gap if number else "")
         line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)

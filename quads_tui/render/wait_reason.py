@@ -13,6 +13,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import (
     FOR_FOREMAN,
+    FOR_ITS_TURN,
     for_a_place,
     for_the_pause,
     for_the_time_limit,
@@ -59,7 +60,7 @@ def _doing(stage: Stage) -> str:
         case Stage.PXE_SET:
             return "setting PXE for the next boot"
         case Stage.FOREMAN_BUILD:
-            return "preparing the write to Foreman"
+            return "preparing the write"
         case Stage.POWER_ON:
             return "waiting for its BMC to report On"
         case Stage.INSTALL:
@@ -181,7 +182,7 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
 
 def _behind(turn: str, words: str) -> str:
     """A time says what the host waits for."""
-    return turn + (words.removeprefix(FOR_FOREMAN) if turn else words)
+    return turn + (words.removeprefix(FOR_FOREMAN).removeprefix(FOR_ITS_TURN) if turn else words)
 
 
 def _place(rollout: Rollout) -> str:

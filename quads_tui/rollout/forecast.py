@@ -139,8 +139,8 @@ def forecast_in_pieces(rollout: Rollout, meters: Meters, now: float) -> Generato
         groups = yield from remaining.groups(turns, between[1] / between[0] if between[0] else 1.0)
         made = yield from _ends(remaining, groups)
     p50, p90, lane_decides = made or (None, None, left > 0)
-    few = bool(p50 and rate and 60.0 * left / rate < _FEW * p50)
-    bound, why = _bound(rollout, meters, remaining, rate, unwritten_decide=lane_decides, few=few)
+    few = not left or bool(p50 and rate and 60.0 * left / rate < _FEW * p50)
+    bound, why = _bound(rollout, meters, remaining, rate, unwritten_decide=lane_decides or not few, few=few)
     return Forecast(
         now,
         p50=p50,
@@ -280,7 +280,7 @@ def _ends(remaining: RemainingHosts, groups: list[HostGroup]) -> Generator[None,
 def _bound(
     rollout: Rollout, meters: Meters, remaining: RemainingHosts, rate: float | None, *, unwritten_decide: bool, few: bool
 ) -> tuple[Bound, str]:
-    """`unwritten_decide`: the end waits for hosts that are not written yet; `few`: their writes take next to none of that time.
+    """`unwritten_decide`: the end waits for hosts that are not written yet; `few`: their writes take little of the time left.
 
     Writes limit it while hosts queue for them, BMCs while none does and hosts are being prepared, installs after that.
     """

@@ -14,6 +14,7 @@ CANARY = "canary "  # and the type of host in words: what the pause of its new h
 
 TIME_LIMIT = "time limit"  # what ended a rollout, where no safety limit and no operator did
 FOR_FOREMAN = "waiting for Foreman writes: "  # begins what is said of a host behind others that are to be written
+FOR_ITS_TURN = "waiting for its turn "  # of one in their queue
 _NAMED = 20  # hosts
 
 

@@ -108,3 +108,19 @@ def test_who_waits_for_a_canary_waits_for_its_install() -> None:
     first = made.installing(100.0)
     found = told(made, 0)
     assert (found.bound, found.why) == (Bound.INSTALL, f"waiting for the first m to be built: {first}")
+
+
+def test_many_hosts_that_queue_are_the_bottleneck_even_where_one_slow_install_ends_last() -> None:
+    """Whoever reads of 200 hosts to be written, with 10 of them in the queue, is not told of installs."""
+    made = Course(["slow"] * 7 + ["a"] * 230)
+    for place in range(6):
+        made.done(6.0 * place, 9000.0)
+    made.rollout.durations.lane_was_idle()
+    made.installing(900.0)
+    for place in range(30, 0, -1):
+        made.done(6.0 * place, 600.0)
+    for place in range(10):
+        made.in_lane(6.0 * place)
+    found = told(made, *[10] * 20)
+    assert found.p50 and found.lane_empty and found.lane_empty + 600.0 < found.p50
+    assert (found.bound, found.writes_left) == (Bound.LANE, 200)
