@@ -58,6 +58,11 @@ def box(title: Text, state: Text, lines: Sequence[Text], foot: tuple[str, str, s
     return [fitted(head, width, ellipsis=symbols.ellipsis), *body, fitted(low, width, ellipsis=symbols.ellipsis)]
 
 
+def rows_of(width: int, height: int) -> int:
+    """Of the boxes on a screen of this size; 2: there is only room for their figures."""
+    return 2 if width < 100 or height < 34 else 9 if height >= 52 else 7
+
+
 def beside(boxes: Sequence[Sequence[Text]]) -> list[Text]:
     """Boxes of the same height, side by side."""
     return [Text.assemble(*(one[row] for one in boxes)) for row in range(len(boxes[0]))]

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.lateness import Lateness, late_short
-from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.stages import HostStatus, Kind
+from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .eta import header_words
@@ -54,7 +54,7 @@ def title_line(
     rest.append(f"  {control}" if control else "", on_bar(QUIET))
     # Who has control, and warnings, are worth more than our name, and than the number of hosts, which stands below too; so is
     # which of the times is which.
-    unverified = f"{count(len(rollout.unverified), 'machine')} not verified" if rollout.unverified and width >= WIDE else ""
+    unverified = unverified_words(rollout) if width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
     hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
     named, ways = f"quads-tui  {clouds}", []
@@ -148,13 +148,38 @@ def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: 
     if failed and (many := rollout.counts[HostStatus.FAILED]):
         parts.append((f"{symbols.failed} {many} failed", BAD))
     if armed := left_armed(rollout):
-        parts.append((f" {armed} ARMED ", ARMED))
+        statuses = {rollout.hosts[name].status for name in rollout.left_armed} if words else set()
+        which = f"{statuses.pop().value} " if len(statuses) == 1 and not failed else ""  # else that number stands before it
+        parts.append((f" {armed} {which}ARMED ", ARMED))
     line = Text()
     for number, (chip, style) in enumerate(parts):
         line.append("  " if number else "").append(chip, style)
     if armed and words:
         line.append(f" next boot reinstalls {'it' if armed == 1 else 'them'}", BAD)
     return line.append(" ") if parts else line
+
+
+def unverified_words(rollout: Rollout) -> str:
+    """How many hosts have a machine that is not verified, and what is done to them all the same; empty: none."""
+    names = rollout.unverified
+    held = sum(_is_held_for_it(rollout, rollout.hosts[name]) for name in names)
+    if not names or held == len(names):
+        return f"{held} not verified: held" if names else ""
+    kinds = {rollout.durations.kinds[name] for name in names}
+    done = "wiped too" if Kind.BUILD in kinds else "powered off too"
+    return f"{len(names)} not verified: {f'{held} held, others ' if held else ''}{done}"
+
+
+def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
+    """Or is to be: nobody has accepted its machine."""
+    waits = not host.machine and not rollout.plan.hosts[host.index].accepted
+    return host.status is HostStatus.HELD or (waits and not host.status.is_final)
+
+
+def unverified_meaning(rollout: Rollout, room: int) -> str:
+    """Why they are not, where that fits."""
+    words = "   not verified: the BMC reports nothing to compare with Foreman" if rollout.unverified else ""
+    return words if len(words) <= room else ""
 
 
 def left_armed(rollout: Rollout) -> int:
@@ -173,17 +198,17 @@ def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Tex
 
     Where there is too little room, all else goes before a number does: what is retrying is counted in its stage too.
     """
-    short = ((" ", True, True), (" ", True, False), (" ", False, False))
-    whole = ((_GAP, True, True), ("  ", True, True), ("  ", True, False)) if width >= WIDE else ()
-    for gap, glyphs, retrying in (*whole, *short):
-        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying, failed=width >= WIDE)
+    short = [(" ", True, True, False), (" ", True, False, False), (" ", False, False, False)]
+    ways = [(_GAP, True, True, True), ("  ", True, True, True), ("  ", True, True, False), ("  ", True, False, False)]
+    for gap, glyphs, retrying, total in [*(ways if width >= WIDE else ()), *short]:
+        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying, failed=width >= WIDE, total=total)
         if line.cell_len <= width:
             break
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 
-def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool, failed: bool) -> Text:
-    """`gap`: one blank is for terminals on which the stages have their short names."""
+def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool, failed: bool, total: bool) -> Text:
+    """`gap`: one blank is for terminals on which the stages have their short names; `total`: with the number of all hosts."""
     counts = rollout.counts
     done = STYLES[HostStatus.DONE]
     parts = [(symbols.done, done, "done", counts[HostStatus.DONE])]
@@ -193,7 +218,7 @@ def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retry
     parts += [("", QUIET, status.value, counts[status]) for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
     if failed and counts[HostStatus.FAILED]:
         parts.append((symbols.failed, BAD, "failed", counts[HostStatus.FAILED]))
-    line = Text(" ")
+    line = Text(f" {count(len(rollout.hosts), 'host')}: " if total else " ", QUIET)
     for number, (glyph, style, word, many) in enumerate(parts):
         line.append(gap if number else "")
         line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)

@@ -43,7 +43,7 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
     """What a note that is too long may be replaced by, the fullest first."""
     if host.status in (HostStatus.QUEUED, HostStatus.RUNNING):
         if note.startswith(WRITTEN):
-            return "written to Foreman; not read back yet", "written; not read back yet"
+            return "written to Foreman; not confirmed yet", "written; not confirmed yet"
         plain = _ASIDE.sub("", note)
         brief = plain.partition("; ")[0].replace("waiting for its BMC to report", "until BMC reports")
         return (plain,) if brief == plain else (plain, brief)

@@ -257,7 +257,7 @@ async def test_a_write_that_may_be_out_since_an_earlier_process_has_the_turn() -
     g.write_stands("h7")  # it stands in no place: nothing waits for it
     turns = await admitted(g, (1,), Stage.FOREMAN_BUILD)
     assert inside(turns) == []
-    assert told.waits == [("h1", "ready; waiting until the first write to Foreman (for h0) is verified")]
+    assert told.waits == [("h1", "ready; the first write to Foreman (for h0) is not verified yet")]
     g.leave_powered_off_set("h0")
     assert ("h0", False) not in told.places
     await asyncio.wait_for(g.admit("h0", Stage.FOREMAN_BUILD), 1)
@@ -311,7 +311,7 @@ async def test_why_a_host_waits_for_a_place_is_told_with_the_number_and_the_limi
     told.waits.clear()
     g.first_write_verified()
     more = await admitted(g, (4,))
-    assert told.waits == [("h4", "waiting for its turn: 4 hosts are powered off and not yet written to Foreman (limits.ahead)")]
+    assert told.waits == [("h4", "waiting for Foreman writes: 4 hosts are ahead; powered off and not yet written (limits.ahead)")]
     await cancelled(*tasks.values(), *more.values())
 
 

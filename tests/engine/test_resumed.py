@@ -260,7 +260,7 @@ async def test_the_first_build_of_a_dead_process_keeps_its_turn_and_no_other_wri
     began = len(lab.journal.events)
     lab.executor.start()
     await asyncio.sleep(100)
-    words = f"ready; waiting until the first write to Foreman (for {NAME}) is verified"
+    words = f"ready; the first write to Foreman (for {NAME}) is not verified yet"
     told = {event.host for event in lab.journal.events[began:] if isinstance(event, HostNote) and event.text == words}
     assert bool(told) is turn
     await lab.executor.settled()

@@ -98,7 +98,7 @@ def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns()
     model.unverified.update(dict.fromkeys(list(model.hosts)[:23], "no MACs"))
     line = header.title_line(model, now=NOW, width=120, title="REHEARSAL", control="you have control", warnings=()).plain
     for words in (
-        "cloud02  23 machines not verified",
+        "cloud02  23 not verified: wiped too",
         " REHEARSAL (emulated) 30x speed ",
         "you have control",
         "now ",
