@@ -19,8 +19,8 @@ from quads_tui.render.report import build_report
 from quads_tui.render.report.data import document
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Hold, Pause, Skip
-from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage
