@@ -33,7 +33,7 @@ from typing import Any, ClassVar, NoReturn, TextIO
 
 from tests.waiting import PATIENCE
 
-_PROGRAM = "quads_tui.cli"
+PROGRAM = "quads_tui.cli"
 _LONGEST = 200_000  # bytes of a request
 _READY = b"ready"  # all is imported
 
@@ -166,7 +166,7 @@ class Program(Forked):
         *,
         out: str = os.devnull,
         err: str | None = None,
-        module: str = _PROGRAM,
+        module: str = PROGRAM,
         session: bool = False,
     ) -> None:
         files = {0: os.open(os.devnull, os.O_RDONLY)}
@@ -174,7 +174,7 @@ class Program(Forked):
             if file is not None:
                 files[number] = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            super().__init__(module, words, files, session=session, parent=_PROGRAM)
+            super().__init__(module, words, files, session=session, parent=PROGRAM)
         finally:
             for opened in files.values():
                 os.close(opened)
@@ -183,7 +183,7 @@ class Program(Forked):
 class Piped(Program):
     """One whose output is read while it runs, from pipes, as that of a subprocess.Popen."""
 
-    def __init__(self, words: list[str], *, module: str = _PROGRAM, session: bool = False) -> None:
+    def __init__(self, words: list[str], *, module: str = PROGRAM, session: bool = False) -> None:
         with TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
             self.stdout, self.stderr = _pipe(out), _pipe(err)
@@ -249,7 +249,7 @@ def _end(status: int) -> None:
 
 def _import(module: str) -> None:
     importlib.import_module(module)
-    if module == _PROGRAM:
+    if module == PROGRAM:
         package = importlib.import_module("quads_tui")
         for found in pkgutil.walk_packages(package.__path__, "quads_tui."):
             lazy = ("console", "metrics_server", "prometheus")  # textual is for screens, prometheus-client for metrics
