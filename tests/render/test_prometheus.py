@@ -19,8 +19,8 @@ from quads_tui.render.report import build_report
 from quads_tui.render.report.data import document
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Hold, Pause, Skip
-from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.http_log import Exchange
+from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.stages import HostStatus, Stage
@@ -355,7 +355,9 @@ def test_a_faster_rehearsal_serves_latencies_in_real_seconds_as_its_exchanges_ar
     view, tally = course(), Tally()
     view.rollout.time.speed = 30.0
     for _ in range(4):
-        tally.on_exchange(Exchange(at=1.0, service="foreman", host="h0", method="PUT", path="/x", status=200, seconds=0.043, error=""))
+        tally.on_exchange(
+            Exchange(at=1.0, service="foreman", host="h0", method="PUT", path="/x", status=200, seconds=0.043, error="")
+        )
     samples = Reader(view, tally).read()
     rollout = view.rollout.id
     key = frozenset({"rollout": rollout, "service": "foreman_write"}.items())
