@@ -93,7 +93,7 @@ def test_the_number_of_a_note_stands_before_its_words_are_cut(width: int) -> Non
     told = forecast(rollout, meters, COURSE_NOW)
     (ready,) = lane.places
     queued = next(host for host in rollout.hosts.values() if host.name in told.turns and host.stage is None)
-    for host, words in ((rollout.hosts[ready], "3rd"), (queued, "wait")):
+    for host, words in ((rollout.hosts[ready], "3rd"), (queued, "0 hosts")):
         text = host_note(host, rollout, meters, told, COURSE_NOW)
         columns = Columns.of(rollout.plan, min(width, 134), BRAILLE)
         row = host_row(host, columns, now=COURSE_NOW, speed=1.0, word=host_word(host, meters, told), note=text).plain
