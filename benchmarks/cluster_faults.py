@@ -1,276 +1,176 @@
 """Workers of a cluster and one emulated lab: faults at named points, and what the servers saw.
 
-python -m benchmarks.cluster_faults [--hosts 40] [--speed 20] [--workers 2] [--seeds 5] [--lease 20] [--faults none,kill:wire,...]
+python -m benchmarks.cluster_faults --results FILE [--hosts 40] [--speed 20] [--workers 2] [--seeds 5] [--parallel 2]
+    [--faults single,none,kill:wire,...] [--pause-while FILE] [--table]
 
-kill:POINT, stop25:POINT, stop40:POINT: SIGKILL, or SIGSTOP for so many seconds, of the worker that comes to POINT first (see
-tests/e2e/faulty_worker.py). skew:POINT: as kill, and the clocks of the workers are 10 min wrong, to both sides. At a random
-moment: term: SIGTERM of the worker that carries the rollout; all: SIGKILL of all workers; database:S: PostgreSQL is stopped for
-S seconds. granted:S: the same when a place in the write queue was granted and its intent is not committed. cut:S: the carrying
+single: one process without a cluster, with which the others are compared. none: no fault. kill:POINT, stop25:POINT, stop40:POINT:
+SIGKILL, or SIGSTOP for so many seconds, of the worker that comes to POINT first (see tests/e2e/faulty_worker.py). skew:POINT: as
+kill, and the clocks of the workers are 10 min wrong, to both sides. At a random moment: term: SIGTERM of the worker that carries
+the rollout; all: SIGKILL of all workers; console: SIGKILL of a console that watches; database:S: PostgreSQL is stopped for S
+seconds. granted:S: the same when a place in the write queue was granted and its intent is not committed. cut:S: the carrying
 worker is cut off from the database for S seconds. A worker that ends is started again, as systemd does it.
+
+Every run is a line of FILE, and what is there is not run again: a campaign may be ended and started at any time. Where a figure
+is not as it must be, the logs of the workers and the events are left in FILE.failed. `--table` runs nothing. Frozen after the
+last check of a write (stop25:late, stop40:late) a worker may send it later, which nothing can bar: those are counted apart. The
+write deadline is one of the rollout's own times, and 15 s at least: at speed 20, `--write-deadline 3600` makes it 180 s as at
+speed 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
-import os
-import random
-import signal
+import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.conftest import Lab, emulated
-from tests.postgres import Cable, PostgresServer, new_database
+from .cluster_figures import ZERO
+from .cluster_run import LONGEST, Asked
 
-POINTS = ("check", "wire", "reset", "login")
-FAULTS = ",".join(
-    ["none", "term", *(f"{what}:{point}" for what in ("kill", "skew", "stop25", "stop40") for point in POINTS), "all"]
-    + ["database:45", "granted:45", "cut:60"]
-)
-_LONGEST = 1200.0  # real seconds of one rollout
-_POLL = 0.2
-_SKEW = 600.0  # seconds
-_LEFT = "may be left at the BMC"
+POINTS = ("check", "wire", "sent", "reset", "login")
+NOT_BARRED = ("stop25:late", "stop40:late")
+FAULTS = (
+    ["single", "none", *(f"{what}:{point}" for what in ("kill", "stop25", "stop40", "skew") for point in POINTS)]
+    + ["all", "term", "granted:45", "database:45", "cut:60", "console", *NOT_BARRED]
+)  # fmt: skip
+_PAUSE = 5.0  # real seconds between two looks for the file of --pause-while
+_SAID = 20  # lines of the end of a run that failed
 
-
-@dataclass
-class Supervised:
-    """A worker that is started again when it ends."""
-
-    lab: Lab
-    name: str
-    dsn: str
-    lease: float
-    fault: list[str]
-    once: Path  # made by the one that does the fault
-    skew: float = 0.0  # seconds by which its clock is wrong
-    process: subprocess.Popen[bytes] | None = None
-    starts: int = 0
-    over: bool = False
-
-    def start(self) -> None:
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self) -> None:
-        directory = self.lab.directory.parent / self.name
-        directory.mkdir()
-        environment = {
-            **os.environ,
-            "QUADS_TUI_LOCKS": str(directory / "locks"),
-            "FAULT_ONCE": str(self.once),
-            "FAULT_SKEW": str(self.skew),
-        }
-        words = ["worker", "--cluster", self.dsn, "--site", str(self.lab.site), "--state-dir", str(directory / "state")]
-        words += ["--lease", str(self.lease)]
-        while not self.over:
-            program = [sys.executable, "-m", "tests.e2e.faulty_worker", *self.fault, "--"] if self.fault else []
-            program = program or [sys.executable, "-m", "quads_tui"]
-            self.starts += 1
-            with (directory / "err").open("ab") as err:
-                self.process = subprocess.Popen(
-                    [*program, *words], stdout=err, stderr=err, stdin=subprocess.DEVNULL, env=environment
-                )
-            self.process.wait()
-            time.sleep(1.0)
-
-    def send(self, number: int) -> None:
-        if self.process is not None:
-            with suppress(ProcessLookupError):
-                self.process.send_signal(number)
+Line = dict[str, Any]
 
 
-@dataclass
-class Tally:
-    """Everything but `runs`, `named`, `seconds` and `starts` must be 0."""
+class Campaign:
+    """`given`: the command line."""
 
-    runs: int = 0
-    lost: int = 0  # hosts that were not built
-    double_wipes: int = 0
-    overlaps: int = 0  # runs in which Foreman saw two writes at once
-    extra_writes: int = 0
-    extra_resets: int = 0
-    sessions: int = 0  # left at BMCs without a word
-    named: int = 0  # left, and the host says so: interrupted within a login, at a BMC that does not tell whose a session is
-    attempts: int = 0  # that were used up
-    starts: int = 0  # of workers
-    seconds: list[float] = field(default_factory=list)
+    def __init__(self, given: argparse.Namespace) -> None:
+        self._given = given
+        self._writing = threading.Lock()
+        self._began = time.monotonic()
+        self._ended = 0
 
-    def take(self, lab: Lab, hosts: int, events: list[Any], seconds: float, starts: int) -> None:
-        counts = lab.counts()
-        machines = counts["hosts"].values()
-        self.runs += 1
-        self.lost += sum(machine["built"] != 1 for machine in machines)
-        self.double_wipes += sum(machine["wipes"] > 1 for machine in machines)
-        self.overlaps += int(counts["foreman"]["peak_writes"] > 1)
-        self.extra_writes += counts["foreman"]["writes"] - hosts
-        self.extra_resets += sum(max(0, machine["resets"] - 2) for machine in machines)
-        left, named = (
-            counts["bmc"]["sessions_open"],
-            len({event.host for event in events if event.kind == "note" and _LEFT in event.text}),
-        )
-        self.sessions += max(0, left - named)
-        self.named += min(left, named)
-        self.attempts += sum(event.kind == "stage" and event.status.value == "failed" for event in events)
-        self.starts += starts
-        self.seconds.append(round(seconds, 1))
+    def run(self, runs: Sequence[Asked]) -> None:
+        there = [line["asked"] for line in lines(self._given.results) if "figures" in line]
+        left = [asked for asked in runs if asdict(asked) not in there]
+        print(f"{len(runs)} runs, {len(runs) - len(left)} of them in {self._given.results}", flush=True)
+        with ThreadPoolExecutor(self._given.parallel) as pool:
+            for _ in pool.map(lambda asked: self._one(asked, len(left)), left):
+                pass
 
-    def line(self, fault: str) -> str:
-        figures = {name: value for name, value in vars(self).items() if name != "seconds"}
-        return f"{fault:16} " + "  ".join(f"{name} {value}" for name, value in figures.items()) + f"  s {self.seconds}"
+    def _one(self, asked: Asked, runs: int) -> None:
+        while self._given.pause_while is not None and self._given.pause_while.exists():
+            time.sleep(_PAUSE)
+        kept = Path(f"{self._given.results}.failed", f"{asked.fault}-{asked.seed}-{asked.hosts}-{asked.workers}-{asked.speed:g}")
+        words = [sys.executable, "-m", "benchmarks.cluster_run", json.dumps(asdict(asked)), str(kept)]
+        line: Line
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST + 300, check=False)
+            line = json.loads(done.stdout) if done.returncode == 0 else {"said": done.stderr.splitlines()[-_SAID:]}
+        except subprocess.TimeoutExpired:
+            line = {"said": ["it did not end"]}
+        line["asked"] = asdict(asked)
+        with self._writing:
+            with self._given.results.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            self._ended += 1
+            left = (runs - self._ended) * (time.monotonic() - self._began) / self._ended / 60
+            print(f"{self._ended}/{runs}, {left:.0f} min left: {asked.fault} {asked.seed}: {verdict(line)}", flush=True)
 
 
-def one_run(tally: Tally, fault: str, seed: int, given: argparse.Namespace) -> None:
-    import psycopg
-
-    what, _, how = fault.partition(":")
-    chance = random.Random(f"{fault} {seed}")
-    with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = PostgresServer()
-        server.start()
-        stack.callback(server.remove)
-        dsn = new_database(server.port)
-        lab = stack.enter_context(emulated(place / "lab", hosts=given.hosts, speed=given.speed, seed=seed))
-        command(lab, place, "cluster", "init", "--cluster", dsn)
-        cables = [Cable(server.port) for _ in range(given.workers)]
-        at = str(chance.randint(2, max(2, given.hosts // 2)))
-        number = signal.SIGKILL if what in ("kill", "skew") else signal.SIGSTOP
-        program = [at, str(int(number)), how] if what in ("kill", "skew") or what.startswith("stop") else []
-        program = [at, "0", "granted"] if what == "granted" else program
-        workers = [
-            Supervised(
-                lab, f"worker{n}", dsn.replace(f":{server.port}/", f":{cable.port}/"), given.lease, program, place / "once"
-            )
-            for n, cable in enumerate(cables)
-        ]
-        for nth, worker in enumerate(workers):
-            worker.skew = (-_SKEW, _SKEW)[nth % 2] if what == "skew" else 0.0
-            worker.start()
-        stack.callback(end, workers)
-        began = time.monotonic()
-        command(lab, place, "run", str(lab.assignment), "--cluster", dsn, "--yes")
-        disturbing = threading.Thread(
-            target=disturb, args=(fault, chance, given, lab, workers, cables, server, place), daemon=True
-        )
-        disturbing.start()
-        settled = False
-        while not settled and time.monotonic() < began + _LONGEST:
-            time.sleep(_POLL)
-            with suppress(psycopg.Error), psycopg.connect(dsn, connect_timeout=2) as database:
-                settled = not database.execute("select 1 from quads_tui.rollout where wanted or worker is not null").fetchall()
-        disturbing.join(120)
-        tally.take(lab, given.hosts, found := journalled(dsn), time.monotonic() - began, sum(worker.starts for worker in workers))
-        if given.keep and (tally.lost or tally.extra_writes or tally.extra_resets or tally.sessions):
-            for worker in workers:
-                sys.stderr.write((place / worker.name / "err").read_text())
-            given.keep.write_text("\n".join(map(repr, found)))
-            sys.stderr.write(json.dumps(lab.counts()))
+def lines(results: Path) -> list[Line]:
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.exists() else []
 
 
-def command(lab: Lab, place: Path, *words: str) -> None:
-    done = subprocess.run(lab.command(*words), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    assert done.returncode == 0, done.stderr
+def verdict(line: Line) -> str:
+    """What is not as it must be."""
+    if "figures" not in line:
+        return "ENDED WITHOUT FIGURES: " + "; ".join(line["said"][-1:])
+    wrong = {name: line["figures"][name] for name in ZERO if line["figures"].get(name)}
+    return f"{line['seconds']:.0f} s, " + (f"NOT AS IT MUST BE: {wrong}" if wrong else "as it must be")
 
 
-def end(workers: list[Supervised]) -> None:
-    for worker in workers:
-        worker.over = True
-        worker.send(signal.SIGKILL)
+def grouped(found: Iterable[Line]) -> Iterator[tuple[str, str, list[Line]]]:
+    """By everything but the seed, with settings and fault in words, in the order in which they came first."""
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for line in found:
+        asked = line["asked"]
+        settings = " ".join(f"{name}={value:g}" for name, value in asked.items() if name not in ("seed", "fault"))
+        groups.setdefault((settings, asked["fault"]), []).append(line)
+    for (settings, fault), group in groups.items():
+        yield settings, fault, group
 
 
-def disturb(
-    fault: str,
-    chance: random.Random,
-    given: argparse.Namespace,
-    lab: Lab,
-    workers: list[Supervised],
-    cables: list[Cable],
-    server: PostgresServer,
-    place: Path,
-) -> None:
-    what, _, how = fault.partition(":")
-    if what.startswith("stop"):
-        while (
-            stopped := next((worker for worker in workers if worker.process and is_stopped(worker.process.pid)), None)
-        ) is None:
-            time.sleep(_POLL)
-        time.sleep(float(what.removeprefix("stop")))
-        stopped.send(signal.SIGCONT)
-        return
-    if what in ("none", "kill", "skew"):
-        return
-    if what == "granted":
-        while not (place / "once").exists():
-            time.sleep(0.01)
-    else:
-        writes = chance.randint(1, given.hosts - 2)
-        while lab.counts()["foreman"]["writes"] < writes:
-            time.sleep(_POLL)
-        time.sleep(chance.random())
-    if what == "all":
-        for worker in workers:
-            worker.send(signal.SIGKILL)
-    elif what in ("database", "granted"):
-        server.stop()
-        time.sleep(float(how))
-        server.start()
-    else:
-        carrier = next(n for n, worker in enumerate(workers) if "claimed" in (place / worker.name / "err").read_text())
-        if what == "term":
-            workers[carrier].send(signal.SIGTERM)
-            return
-        cables[carrier].cut()
-        time.sleep(float(how))
-        cables[carrier].mend()
+def table(found: list[Line]) -> list[str]:
+    """A row for each fault; figures that must be 0 are sums over its runs, the others means, and `conn`, `dark` the greatest."""
+    singles = {_instance(line): line for line in found if line["asked"]["fault"] == "single" and "figures" in line}
+    head = ["runs", *ZERO[:7], "other", "failed", "named", "starts", "conn", "dark", "first", "reads/1", "makespan/1", "s"]
+    rows, setting = [("fault", head)], ""
+    printed: list[str] = []
+    for settings, fault, group in grouped(found):
+        if settings != setting:
+            rows.append((settings, [""] * len(head)))
+            setting = settings
+        if group := [line for line in group if "figures" in line]:
+            rows.append((fault + ("*" if fault in NOT_BARRED else ""), _row(group, singles)))
+    widths = [max(len(cells[n]) for _, cells in rows) for n in range(len(head))]
+    for name, cells in rows:
+        printed.append(f"{name:12} " + "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=False)))
+    return [line.rstrip() for line in printed]
 
 
-def is_stopped(pid: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
-    return False
+def _instance(line: Line) -> str:
+    """What a run shares with the run of one process that it is compared with."""
+    return json.dumps([line["asked"][name] for name in ("seed", "hosts", "speed", "canary", "write_deadline")])
 
 
-def journalled(dsn: str) -> list[Any]:
-    """The events of the one rollout."""
-    from quads_tui.journal.cluster.connection import Dsn
-    from quads_tui.journal.cluster.rollouts import ClusterRollouts
+def _row(group: list[Line], singles: dict[str, Line]) -> list[str]:
+    figures = [line["figures"] for line in group]
+    beside = [(line["figures"], singles[_instance(line)]["figures"]) for line in group if _instance(line) in singles]
 
-    async def read() -> list[Any]:
-        reading = ClusterRollouts(Dsn(dsn))
-        (rollout,) = await reading.all()
-        last, events = 0, []
-        while found := await reading.events(rollout.id, last):
-            last = found[-1][0]
-            events += [event for _, event in found]
-        await reading.close()
-        return events
+    def total(name: str) -> int:
+        return sum(each.get(name, 0) for each in figures)
 
-    return asyncio.run(read())
+    def ratio(name: str) -> str:
+        return f"{statistics.mean(one[name] / single[name] for one, single in beside):.2f}" if beside else "-"
+
+    def most(name: str) -> str:
+        return str(max(each[name] for each in figures))
+
+    others = sum(total(name) for name in ZERO[7:])
+    cells: list[object] = [len(group), *(total(name) for name in ZERO[:7]), others, total("failed_attempts"), total("named")]
+    cells += [total("starts"), most("connections"), most("dark"), most("first_dark"), ratio("reads"), ratio("makespan")]
+    return [*map(str, cells), f"{statistics.mean(line['seconds'] for line in group):.0f}"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--hosts", type=int, default=40)
     parser.add_argument("--speed", type=float, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--lease", type=float, default=20)
-    parser.add_argument("--faults", default=FAULTS)
-    parser.add_argument("--keep", type=Path, help="write the events there, and show what was said, where something is not 0")
+    parser.add_argument("--canary", type=int, default=0)
+    parser.add_argument("--write-deadline", type=float, default=180)
+    parser.add_argument("--faults", default=",".join(FAULTS))
+    parser.add_argument("--parallel", type=int, default=2)
+    parser.add_argument("--pause-while", type=Path, metavar="FILE", help="begin no run while FILE exists")
+    parser.add_argument("--table", action="store_true")
     given = parser.parse_args()
-    for fault in given.faults.split(","):
-        tally = Tally()
-        for seed in range(1, given.seeds + 1):
-            one_run(tally, fault, seed, given)
-        print(tally.line(fault), flush=True)
+    same = {name: getattr(given, name) for name in ("hosts", "speed", "workers", "lease", "canary", "write_deadline")}
+    runs = [
+        Asked(fault=fault, seed=seed, **same) for seed in range(1, given.seeds + 1) for fault in given.faults.split(",") if fault
+    ]
+    if not given.table:
+        Campaign(given).run(runs)
+    print("\n".join(table(lines(given.results))))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import log10
 from typing import NamedTuple
 
 from rich.text import Text
@@ -266,7 +267,7 @@ def latency_box(
     height: int,
     symbols: Symbols = BRAILLE,
 ) -> list[Text]:
-    """How long one service takes to answer, in real time: p50 dim and p95 bright of one meter, or the medians of two (the first
+    """How long one service takes to answer: p50 dim and p95 bright of one meter, or the medians of two (the first
     dim, the other bright), on a logarithmic axis, with the figures of the time that is shown.
     """
     per = PER_CELL[symbols.graphs]
@@ -290,8 +291,7 @@ def latency_box(
         _answered([window for _, _, window in found], work, width - 2),
     ]
     what = Text().append(f"{title} latency", STRONG).append(" (median)" if len(found) > 1 else "", QUIET)
-    unit = "1x time" if speed != 1 else ""  # all other times on the screen are the rollout's own
-    return box(what, Text(), lines, (span.since, unit, "now"), width, symbols)
+    return box(what, Text(), lines, (span.since, "", "now"), width, symbols)
 
 
 def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
@@ -335,7 +335,9 @@ def _answered(windows: Sequence[Window], work: float, room: int) -> Text:
 
 
 def decade_words(seconds: float) -> str:
-    """A power of ten: 10 ms, 1 s."""
+    """A power of ten: 10 ms, 1 s, 1e4 s."""
+    if seconds >= 10_000:
+        return f"1e{round(log10(seconds))} s"
     return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
@@ -416,7 +418,7 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
     while sum(part.cell_len for part in parts) + len(least) + len(told) > width + 1 and len(parts) > 1:
         parts.pop()
     line = Text().join(parts)[2:]
-    first = " median latency: " if speed == 1 else " median, 1x time: "
+    first = " median latency: "
     whole = f"{told}in {duration(seconds * speed)} "
     for label, words in ((first, whole), (first, told), (least, told), (" ", told)):
         if len(label) + line.cell_len + 1 + len(words) <= width:

@@ -349,8 +349,7 @@ class _Graphs:
         found = [(name, meter, meter.over(self._seconds)) for name, meter in meters]
         errors = sum(window.errors for _, _, window in found)
         right = Text().append(f"{errors:,} unanswered" if errors else "all answered", STRONG if errors else QUIET)
-        unit = "" if self._rollout.time.is_real else ", 1x time"  # all other times are by the rollout's own clock
-        note = f"{'median ' if len(found) > 1 else ''}latency{unit}, logarithmic"
+        note = f"{'median ' if len(found) > 1 else ''}latency, logarithmic"
 
         def draw(rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
             return self._latencies(found, rows)

@@ -17,7 +17,7 @@ from .eta import header_words
 from .host_bar import ORDER, HostShares
 from .line import fitted
 from .names import clouds_name
-from .numbers import count, duration
+from .numbers import count, duration, latency
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .symbols import BRAILLE, Symbols
 
@@ -44,29 +44,24 @@ def title_line(
     """
     wide, is_real = width >= WIDE and not warnings, rollout.time.is_real
     rest = Text()
-    if title or rollout.speed != 1:
-        speed = "" if rollout.speed == 1 else f" {rollout.speed:g}x"
+    if title or not is_real:  # the one place that says whose time all times on the screen are
         kind = title.replace("REHEARSAL", "REHEARSAL (emulated)") if wide else title
-        rest.append("  ").append(f" {kind}{speed}{' speed' if speed and wide else ''} ", on_bar(BADGE))
+        rest.append("  ").append(f" {' '.join(filter(None, (kind, rollout.time.speed_words)))} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
     alone = rest.copy()
     rest.append(f"  {control}" if control else "", on_bar(QUIET))
-    # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
-    # below too; so is which of the times is which. That it is no real time the badge says as well.
+    # Who has control, and warnings, are worth more than our name, and than the number of hosts, which stands below too; so is
+    # which of the times is which.
     unverified = unverified_words(rollout) if width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
     hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
     named, ways = f"quads-tui  {clouds}", []
     if wide:
-        ways.append((named, hosts, _clock(rollout, now, mark=True, words=True, start=True)))
-    whole, marked, short = (
-        _clock(rollout, now, mark=mark, words=words) for mark, words in ((True, True), (True, False), (False, False))
-    )
-    for clock in (whole, marked):
+        ways.append((named, hosts, _clock(rollout, now, words=True, start=True)))
+    for clock in (_clock(rollout, now, words=True), _clock(rollout, now)):
         ways += [(named, hosts, clock), (clouds, hosts, clock), (clouds, fewest, clock)]
-    ways += [] if is_real else [(clouds, hosts, short), (clouds, fewest, short)]
     for first, number, clock, said in [*((*way, rest) for way in ways), (*ways[-1], alone)]:
         left = Text(" ").append(first, STRONG).append(number).append_text(said)
         if left.cell_len + 2 + clock.cell_len <= width:
@@ -76,17 +71,15 @@ def title_line(
     return line
 
 
-def _clock(rollout: Rollout, now: float, *, mark: bool, words: bool = False, start: bool = False) -> Text:
-    """The time, and for how long it runs. `mark`: where its clock is not that on the wall, this is said; `words`: which time
-    is which."""
+def _clock(rollout: Rollout, now: float, *, words: bool = False, start: bool = False) -> Text:
+    """The time, and for how long it runs. `words`: which time is which."""
     time, ended = rollout.time, rollout.over_at is not None
     now = rollout.over_at or now
     start = start and bool(rollout.started_at)
-    name = f"{time.clock_name}{':' if start else ''} " if mark and time.clock_name else ""
-    line = Text(style=BAR).append(name, on_bar(QUIET))
+    line = Text(style=BAR)
     if start:
         line.append(f"start {time.clock(rollout.started_at, now)}  ")
-    line.append("now " if words and (start or time.is_real) else "").append(f"{time.clock(now, now)}  ")
+    line.append("now " if words else "").append(f"{time.clock(now, now)}  ")
     line.append(("ran " if ended else "running ") if words else "")
     return line.append(duration(rollout.seconds(now)), STRONG).append(" ")
 
@@ -102,8 +95,8 @@ def end_line(
     counted: bool = False,
     symbols: Symbols = BRAILLE,
 ) -> Text:
-    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds; `lateness`: of
-    a rehearsal; `counted`: the line of the counts stands below, with those that failed.
+    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: real seconds;
+    `lateness`: of a rehearsal; `counted`: the line of the counts stands below, with those that failed.
     """
     wide = width >= WIDE
     chips, alarms = _chips(rollout, forecast, failed=not (counted and wide), words=wide, symbols=symbols), Text()
@@ -121,7 +114,7 @@ def end_line(
         words = f"{late[:1].upper()}{late[1:]}" if wide else "Times are wrong"  # why stands in the first line
         alarms.append(f"{words}  ", BAD)
     left = Text(" ").append_text(alarms)
-    busy = f"{_GAP}this computer is busy: quads-tui {lag * 1000:.0f} ms late" if lag >= LATE and not late else ""
+    busy = f"{_GAP}this computer is busy: quads-tui {latency(lag * rollout.speed)} late" if lag >= LATE and not late else ""
     if rollout.over_at is not None and rollout.started_at:
         left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
         rest = f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else ""

@@ -183,8 +183,12 @@ def _figures(line: Text, row: Row, width: int, symbols: Symbols, *, cursor: bool
     line.append("  ")
 
 
-def empty(state: str, places: Sequence[str], width: int) -> list[Text]:
-    """What to do where there is no rollout yet. `state`: where they are looked for; `places`: of assignment files."""
+def empty(state: str, places: Sequence[str], width: int, elsewhere: str = "") -> list[Text]:
+    """What to do where there is no rollout yet. `state`: where they are looked for; `places`: of assignment files; `elsewhere`:
+    how to begin one, where that is not possible on this screen."""
+    if elsewhere:
+        shown = [("", ""), (f"No rollouts yet in {state}", STRONG), ("", ""), (elsewhere[:1].upper() + elsewhere[1:], "")]
+        return [Text(cut(f" {text}", width), style) for text, style in shown]
     words: list[tuple[str, str]] = [
         ("", ""),
         (f"No rollouts yet in {state}", STRONG),

@@ -1,11 +1,15 @@
-"""What the operator's graphs show: latencies of every service and the write lane, sampled once a second."""
+"""What the operator's graphs show: latencies of every service and the write lane, sampled once a second.
+
+Latencies enter in real seconds, as they are measured and as samples keep them, and are rollout seconds from then on. The screens'
+figures are converted here and nowhere else, so that a rehearsal has one clock.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from itertools import islice
 from math import exp, log
 from operator import add
@@ -22,7 +26,7 @@ _NOTHING = (0.0, 0.0, 0, 0)  # of a meter that journals of before do not have
 
 
 class MeterPoint(NamedTuple):
-    """One second of one kind of exchanges. Latencies in real seconds; 0 where `exchanges` is 0.
+    """One second of one kind of exchanges. Latencies in seconds; 0 where `exchanges` is 0.
 
     `work`: the median of what the server says it worked on an exchange; 0 where it does not say.
     """
@@ -41,6 +45,10 @@ class MeterPoint(NamedTuple):
             for one, two in ((self.p50, other.p50), (self.work, other.work))
         )
         return MeterPoint(p50, max(self.p95, other.p95), count, self.errors + other.errors, work)
+
+    def times(self, speed: float) -> MeterPoint:
+        """Its latencies multiplied."""
+        return self if speed == 1.0 else MeterPoint(self.p50 * speed, self.p95 * speed, *self[2:4], self.work * speed)
 
 
 _IDLE = MeterPoint(0.0, 0.0, 0, 0)  # one for all seconds without exchanges
@@ -97,7 +105,7 @@ def _packed(buckets: Counter[int]) -> Sequence[int]:
 
 
 class Window(NamedTuple):
-    """Figures of the exchanges of a time. Latencies in real seconds; 0 where there were none."""
+    """Figures of the exchanges of a time. Latencies in rollout seconds; 0 where there were none."""
 
     p50: float = 0.0
     p95: float = 0.0
@@ -125,9 +133,13 @@ def _as_told(point: MeterPoint) -> Counter[int]:
 
 
 class Meter:
-    """Latency of one kind of exchanges: a point a second, and p50/p95 over the last `window` exchanges."""
+    """Latency of one kind of exchanges: a point a (real) second, and p50/p95 over the last `window` exchanges.
 
-    def __init__(self, history: int = 1800, window: int = 1000) -> None:
+    All figures are rollout seconds: `speed` times as long as what this process measures.
+    """
+
+    def __init__(self, history: int = 1800, window: int = 1000, *, speed: float = 1.0) -> None:
+        self._speed = speed
         self.points: deque[MeterPoint] = deque(maxlen=history)
         self.whole: DownsampledSeries[MeterPoint] = DownsampledSeries(MeterPoint.merged)
         self.total = 0
@@ -146,14 +158,15 @@ class Meter:
         self._second_errors = 0
 
     def observe(self, seconds: float, ok: bool, work: float | None = None) -> None:
-        """One exchange took this long on the wire; not ok means no answer, or one of 500 and above.
+        """One exchange took this long on the wire (real seconds); not ok means no answer, or one of 500 and above.
 
-        `work`: seconds of it that the server says it worked (X-Runtime), None where it says nothing.
+        `work`: real seconds of it that the server says it worked (X-Runtime), None where it says nothing.
         """
         self.total += 1
+        seconds *= self._speed
         if work is not None:
-            self._second_work.append(work)
-            self._recent_work.append(work)
+            self._second_work.append(work * self._speed)
+            self._recent_work.append(work * self._speed)
         self._second.append(seconds)
         self._recent.append(seconds)
         if not ok:
@@ -210,6 +223,11 @@ class Meter:
         kept, errors = self._windows[seconds]
         return _of(kept, errors[0])
 
+    @property
+    def sampled(self) -> MeterPoint:
+        """The last second, as a sample keeps it: in real seconds."""
+        return self.points[-1].times(1 / self._speed)
+
     def add(self, point: MeterPoint) -> None:
         """A second that another process measured: its quantiles stand for the exchanges of that second."""
         self._keep(point, _as_told(point))
@@ -251,12 +269,13 @@ class LaneState:
 
 @dataclass(slots=True)
 class Meters:
-    """All of it, as the screen reads it."""
+    """All of it, as the screen reads it. `speed`: rollout seconds in a real one, for what this process measures."""
 
-    redfish: Meter = field(default_factory=Meter)
-    ipmi: Meter = field(default_factory=Meter)  # a session with its requests is one exchange
-    foreman_reads: Meter = field(default_factory=Meter)
-    foreman_writes: Meter = field(default_factory=Meter)
+    speed: InitVar[float] = 1.0
+    redfish: Meter = field(init=False)
+    ipmi: Meter = field(init=False)  # a session with its requests is one exchange
+    foreman_reads: Meter = field(init=False)
+    foreman_writes: Meter = field(init=False)
     lane: LaneState = field(default_factory=LaneState)
     lateness: Lateness = field(default_factory=Lateness)
     times: deque[float] = field(default_factory=lambda: deque(maxlen=1800))  # real time at which each of these seconds ended
@@ -267,6 +286,10 @@ class Meters:
     blocked_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(add))  # such seconds
     lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
     _granted: int = 0  # of the lane, at the last second
+
+    def __post_init__(self, speed: float) -> None:
+        for name in METERS:
+            setattr(self, name, Meter(speed=speed))
 
     def tick(self, lane: LaneState, late: float = 0.0, at: float | None = None) -> None:
         """Once a second. `late`: own seconds, as Lateness has them. `at`: real time; None: a second after the one before."""
@@ -309,19 +332,26 @@ class Meters:
         before = [times[0] - longest, *times] if times else []
         return [(max(since, until - _PATIENCE * longest), until) for since, until in zip(before, times, strict=False)]
 
-    def restore(self, facts: Mapping[str, Any], now: float, at: float | None = None) -> None:
-        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock; `at` as there."""
+    def restore(self, facts: Mapping[str, Any], now: float, at: float | None = None, *, speed: float) -> None:
+        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock; `at` as there;
+        `speed`: of the process that made it."""
         for name in METERS:
-            getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
+            getattr(self, name).add(_point(facts, name, speed))
         self.lateness.add(facts.get("late", 0.0))
         self._keep(lane_from(facts, now), at)
 
-    def recall(self, facts: Mapping[str, Any], at: float) -> None:
-        """One sample of an earlier process, made at real time `at`, for the graphs of the whole run. Before any `tick`."""
-        lane, points = lane_from(facts, 0.0), [MeterPoint(*facts.get(name, _NOTHING)) for name in METERS]
+    def recall(self, facts: Mapping[str, Any], at: float, *, speed: float) -> None:
+        """One sample of an earlier process with its `speed`, made at real time `at`, for the graphs of the whole run. Before any
+        `tick`."""
+        lane, points = lane_from(facts, 0.0), [_point(facts, name, speed) for name in METERS]
         for name, point in zip(METERS, points, strict=True):
             getattr(self, name).recall(point)
         self._keep_whole(lane, at)
+
+
+def _point(facts: Mapping[str, Any], name: str, speed: float) -> MeterPoint:
+    """What a sample kept of one meter, in rollout seconds."""
+    return MeterPoint(*facts.get(name, _NOTHING)).times(speed)
 
 
 def _is_blocked(lane: LaneState) -> bool:

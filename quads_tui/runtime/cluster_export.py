@@ -7,14 +7,17 @@ here. Or it is taken back: then no worker carries it any more, and `resume` here
 from __future__ import annotations
 
 import os
+import secrets
+import shlex
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.journal.cluster.link import Refused as RefusedByDatabase
 from quads_tui.journal.cluster.rollouts import ClusterRollout, ClusterRollouts
+from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.text import clean
 
@@ -23,6 +26,8 @@ from .cluster_source import stored_in_cluster
 from .history import DAMAGE, Unreadable
 from .options import Options, Refused, current_user
 from .outside_text import printable_event
+
+_TOKEN = "take_back"  # file beside the journal, until the journal is there
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ async def export(
     directory = options.private_directory(options.state / "rollouts" / row.id)
     journal = directory / "journal.db"
     if journal.exists():
-        raise Refused([f"{journal} exists: nothing was written. Give another directory with --state-dir, or remove that rollout"])
+        raise Refused([f"{journal} exists: nothing was written. {_other_place(directory)}"])
     made = directory / f"export.{os.getpid()}.db"
     store = JournalStore(made)
     copying = _Copying(rollouts, row.id, store, take_back)
@@ -77,7 +82,7 @@ async def export(
         try:
             await copying.go_on()
             if take_back:
-                await _take_back(rollouts, row.id)
+                await _take_back(rollouts, row.id, directory)
                 await copying.go_on()  # what was written until then; nothing is from now on
         except DAMAGE as error:
             raise Unreadable(f"the rollout {row.id} is damaged, or of a newer version: {clean(error, 300)}") from None
@@ -97,13 +102,38 @@ async def export(
         raise Refused([f"{journal} exists by now: nothing was written"]) from None
     finally:
         made.unlink()
+    (directory / _TOKEN).unlink(missing_ok=True)  # the journal is there: nobody makes another one
     return directory
 
 
-async def _take_back(rollouts: ClusterRollouts, rollout: str) -> None:
+def _other_place(directory: Path) -> str:
     try:
-        found = await rollouts.take_back(rollout, current_user())
+        with closing(JournalReader(directory / "journal.db")) as reader:
+            copied = reader.has_fact("exported")
+    except (NoJournal, *DAMAGE):
+        copied = False
+    if copied:
+        return f"It is a copy of an earlier export: remove it (rm -r {shlex.quote(str(directory))}), and repeat the command"
+    return "Give another directory with --state-dir, or remove that rollout"
+
+
+async def _take_back(rollouts: ClusterRollouts, rollout: str, directory: Path) -> None:
+    """The database gives the rollout to one journal, and keeps its token: two users of one name, on machines of one name or with
+    two state directories, would otherwise resume it twice. While the answer is not known the token stays beside the journal, so
+    that the same command may be repeated."""
+    token = directory / _TOKEN
+    try:
+        with token.open("x") as file:
+            file.write(secrets.token_hex(4))
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        pass  # of an earlier try that got no answer
+    try:
+        found = await rollouts.take_back(rollout, f"{current_user()} (journal {clean(token.read_text(), 20)})")
     except RefusedByDatabase as refused:
+        token.unlink()
         raise Refused([f"{rollout} cannot be taken back: {refused}"]) from None
     if not found:
+        token.unlink()
         raise Refused([f"there is no rollout {rollout} any more"])

@@ -21,12 +21,14 @@ from aiohttp.streams import StreamReader
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.http_log import READS
 from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_words import limit_words
 
 from .kept_connections import KeptConnections, Reuse
 from .responses import FailureKind, RequestFailed
 from .trust import Trusted
 
 _LAST_CHECK = 1.0  # real seconds that `before_send` may take
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME runs on while the machine is suspended
 _CERTIFICATES: WeakKeyDictionary[ssl.SSLObject, str] = WeakKeyDictionary()  # what each connection that stands has shown
 _INTERIM = 20  # interim responses (1xx) before the one that counts: servers send one or two
 
@@ -75,6 +77,7 @@ class Call:
     old_tls: bool
     connect: float
     total: float
+    speed: float  # own seconds in a real one: what an operator reads of these limits is in own seconds
     max_body: int
     before_send: Callable[[str], Awaitable[None]] | None
     at: str
@@ -149,16 +152,16 @@ class CheckedRequest(aiohttp.ClientRequest):
         attempt.peer, attempt.certificate, attempt.connection = _peer(conn), _certificate(conn), conn.protocol
         sending.judge_used()
         if call.before_send is not None:
+            began = time.clock_gettime(_CLOCK)
             try:
                 async with asyncio.timeout(_LAST_CHECK):
                     await call.before_send(attempt.peer)
+                if time.clock_gettime(_CLOCK) - began > _LAST_CHECK:
+                    raise TimeoutError  # this process was frozen: no timer rings then, and what was answered may be over
             except TimeoutError:
                 where = clean(call.netloc, 100)
-                raise CheckRefused(
-                    RequestFailed(
-                        f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind=FailureKind.CHECK
-                    )
-                ) from None
+                words = f"not sent to {where}: the last check took over {limit_words(_LAST_CHECK * call.speed)}"
+                raise CheckRefused(RequestFailed(words, sent=False, kind=FailureKind.CHECK)) from None
             except Exception as why:
                 raise CheckRefused(why) from None
             sending.judge_used()  # the server may have closed it meanwhile

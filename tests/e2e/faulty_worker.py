@@ -3,8 +3,10 @@
 python -m tests.e2e.faulty_worker N SIGNAL POINT -- WORDS
 
 N: the how-manyth time. POINT: an act whose intent is on the database's disk (build, reset, override), `login` (that one is about to
-be sent is), `check` (before the check at the first byte of an act at a BMC), `wire` (the last check of a write to Foreman passed:
-its first byte is next), or `granted` (the place in the write queue was granted and the intent is not committed: for a second). $FAULT_ONCE: a file that the first of several workers makes; the others do nothing to themselves.
+be sent is), `check` (before the check at the first byte of an act at a BMC), `wire` (a write to Foreman was asked whether it may
+go, and may), `late` (nothing is asked any more before its first byte), `sent` (it is on the wire), or `granted` (the place in the
+write queue was granted and the intent is not committed: for a second).
+$FAULT_ONCE: a file that the first of several workers makes; the others do nothing to themselves.
 $FAULT_SKEW: seconds by which the clock of its machine is wrong.
 """
 
@@ -16,10 +18,15 @@ import sys
 import time
 from typing import Any
 
+import aiohttp
+
 from quads_tui import cli
 from quads_tui.journal.cluster.journal import ClusterJournal
 from quads_tui.journal.cluster.place import PostgresPlace
 from quads_tui.rollout.events import BmcSession, Event, Intent
+from quads_tui.services.sending import CheckedRequest
+
+_WRITTEN = 0.05  # real seconds after which a request has left this process, and a write has no answer yet
 
 
 class _Point:
@@ -56,7 +63,7 @@ def _is_of(event: Event, point: str) -> bool:
 def install(at: int, number: int, name: str) -> None:
     point = _Point(at, number)
     answer, owned, sending = ClusterJournal._answer, ClusterJournal.owned, PostgresPlace.sending
-    committed = ClusterJournal.commit
+    committed, send, unchecked = ClusterJournal.commit, CheckedRequest.send, aiohttp.ClientRequest.send
 
     def answered(self: ClusterJournal, events: Any, why: str) -> None:
         for event, _ in events:
@@ -79,6 +86,21 @@ def install(at: int, number: int, name: str) -> None:
         if name == "wire":
             point.passed()
 
+    async def on_the_wire(self: CheckedRequest, conn: Any) -> Any:
+        response = await send(self, conn)
+        if name == "sent" and self.method == "PUT":
+            await asyncio.sleep(_WRITTEN)
+            point.passed()
+        return response
+
+    CheckedRequest.send = on_the_wire  # type: ignore[method-assign]
+
+    async def last(self: aiohttp.ClientRequest, conn: Any) -> Any:
+        if name == "late" and self.method == "PUT":
+            point.passed()
+        return await unchecked(self, conn)
+
+    aiohttp.ClientRequest.send = last  # type: ignore[method-assign]
     ClusterJournal._answer = answered  # type: ignore[method-assign]
     ClusterJournal.owned = before_check  # type: ignore[method-assign]
     ClusterJournal.commit = commit  # type: ignore[method-assign]

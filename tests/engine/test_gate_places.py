@@ -210,6 +210,23 @@ async def test_a_host_that_leaves_in_its_turn_hands_it_on() -> None:
     await cancelled(*turns.values())
 
 
+async def test_a_host_that_had_its_turn_goes_behind_one_that_came_later() -> None:
+    g = gate()
+    await admitted(g, range(3))
+    turns = await admitted(g, range(2), Stage.FOREMAN_BUILD)
+    g.turn_over("h0")
+    await asyncio.sleep(1)
+    assert inside(turns) == ["h0", "h1"]
+    again = asyncio.ensure_future(g.admit("h0", Stage.FOREMAN_BUILD))
+    await asyncio.sleep(1)
+    late = asyncio.ensure_future(g.admit("h2", Stage.FOREMAN_BUILD))
+    await asyncio.sleep(1)
+    g.turn_over("h1")
+    await asyncio.sleep(1)
+    assert (late.done(), again.done()) == (True, False)
+    await cancelled(again, late)
+
+
 async def test_a_host_that_keeps_its_place_keeps_no_turn() -> None:
     g = gate()
     await admitted(g, range(3))

@@ -20,13 +20,13 @@ START = NOW - 600
 NAMES = [f"h{number}.example.com" for number in range(10)]
 
 
-def told() -> tuple[Rollout, Meters]:
-    """Ten minutes: a host is written each minute and built a minute later, but for the minutes 4 and 5, in which writes are blocked
-    and nobody is asked anything; the last one fails.
+def told(speed: float = 1.0) -> tuple[Rollout, Meters]:
+    """Ten real minutes: a host is written each minute and built a minute later, but for the minutes 4 and 5, in which writes are
+    blocked and nobody is asked anything; the last one fails. A request takes 20 ms of rollout time.
     """
     model = Rollout("r", Plan((Goal("cloud02", Kind.BUILD),), tuple(HostPlan(name, "https://x") for name in NAMES)))
-    model.apply(RolloutStarted(START, "r", len(NAMES), False, "me", 1.0))
-    measured = Meters()
+    model.apply(RolloutStarted(START, "r", len(NAMES), False, "me", speed))
+    measured = Meters(speed)
     for second in range(600):
         minute, at = second // 60, START + second
         quiet = minute in (4, 5)
@@ -39,7 +39,7 @@ def told() -> tuple[Rollout, Meters]:
             if minute not in (0, 6):
                 model.apply(HostChanged(at + 2, NAMES[minute - 1], HostStatus.FAILED if minute == 9 else HostStatus.DONE))
         if not quiet:
-            measured.redfish.observe(0.02, ok=True)
+            measured.redfish.observe(0.02 / speed, ok=True)
         measured.tick(LaneState(depth=0 if quiet else 1 + minute, shut="result unknown" if quiet else ""), at=at + 1)
     return model, measured
 
@@ -57,8 +57,9 @@ def panel(lines: list[str], title: str) -> list[str]:
     return lines[start:end]
 
 
-def test_all_panels_show_the_same_time_and_the_figures_of_it() -> None:
-    model, measured = told()
+@pytest.mark.parametrize("speed", [1.0, 30.0])
+def test_all_panels_show_the_same_time_and_the_figures_of_it(speed: float) -> None:
+    model, measured = told(speed)
     lines = drawn(model, measured)
     hosts = panel(lines, "Hosts")
     legend = [line[-24:].strip(" ▅▇✗").rsplit(maxsplit=1) for line in hosts]
@@ -67,8 +68,8 @@ def test_all_panels_show_the_same_time_and_the_figures_of_it() -> None:
     (ready, _, _) = panel(lines, "Foreman write queue")
     assert ready.rstrip().endswith("peak 10  10")
     rate = panel(lines, "Foreman writes")
-    assert [line[-23:].split()[-1] for line in rate[:2]] == ["8", "0.9"]
-    assert rate[2].rstrip().endswith("2 min")
+    assert [line[-23:].split()[-1] for line in rate[:2]] == ["8", f"{0.885 / speed:.1f}"]
+    assert rate[2].rstrip().endswith("2 min" if speed == 1 else "1 h")
     assert "writes blocked" in lines[-1]
     redfish = panel(lines, "Redfish")
     assert [line[-23:].split()[-2:] for line in redfish[:2]] == [["20", "ms"], ["20", "ms"]]

@@ -82,7 +82,8 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         ),
         too_late=series.too_late,
         lane=series.lane(),
-        latencies=series.latencies() if sampled else (),
+        latencies=series.latencies(real=False) if sampled else (),
+        real_latencies=series.latencies(real=True) if sampled else (),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import Clock, SideEffects
+from quads_tui.rollout.time_words import limit_words
 from quads_tui.services.responses import NotJson, RequestFailed, Response
 
 from .errors import error_response
@@ -114,8 +115,9 @@ class Session:
                 while self._open:
                     path, token = self._open[0]
                     await self._delete(path, self._signature(token), lambda: self._open.pop(0), own=bool(token))
+        closing = limit_words(_CLOSING * self._clock.speed)
         for path, _ in self._open:
-            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
+            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {closing}")
         if self._making is not None:
             self._making.cancel()
         self._open.clear()
@@ -136,7 +138,7 @@ class Session:
                 if login is not None:
                     await self._end_unrecorded(self._clock.wall() - login, headers)
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
-            why = str(error) or f"quads-tui could not close them within {_ENDING:g} s"
+            why = str(error) or f"quads-tui could not close them within {limit_words(_ENDING * self._clock.speed)}"
             self._acts.note(f"sessions of an earlier process that stay open at the BMC: {len(left)} ({why})")
 
     async def _end_unrecorded(self, age: float, headers: Mapping[str, str]) -> None:

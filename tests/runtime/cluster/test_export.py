@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,10 @@ async def test_a_rollout_becomes_a_journal_that_every_command_reads(
     assert (await run("resume", "--yes", "--headless")).returncode == 0  # nothing to resume
     again = await run("cluster", "export", ID, "--cluster", dsn)
     assert again.returncode == 3
-    assert "journal.db exists: nothing was written" in again.stderr
+    assert (
+        f"journal.db exists: nothing was written. It is a copy of an earlier export: remove it (rm -r {directory})"
+        in again.stderr
+    )
 
 
 async def test_an_export_that_fails_leaves_nothing(
@@ -70,3 +75,27 @@ async def test_an_export_that_fails_leaves_nothing(
     assert f"the rollout {ID} is damaged, or of a newer version" in done.stderr
     assert not list((tmp_path / "state" / "rollouts").iterdir())
     assert await rollouts.one(ID) is not None
+
+
+async def test_only_one_journal_takes_a_rollout_back(
+    rollouts: Any, worker: TestWorker, dsn: str, database: Any, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Not a second one of the same user and machine, whose journal would not know what was done under the first."""
+    words = ("cluster", "export", ID, "--take-back", "--cluster", dsn)
+    directory = tmp_path / "state" / "rollouts" / ID
+    first = await run(*words)
+    assert first.returncode == 0, first.stderr
+    assert [path.name for path in directory.iterdir()] == ["journal.db"]
+    shutil.rmtree(directory)
+    second = await run(*words)
+    assert (second.returncode, "was taken back into a journal file by " in second.stderr) == (3, True)
+    assert not directory.exists()
+
+    ((by,),) = database.execute("select taken_back from quads_tui.rollout").fetchall()
+    directory.mkdir(mode=0o700)
+    token = re.search(r"\(journal (\w+)\)$", by)
+    assert token is not None
+    (directory / "take_back").write_text(token[1])  # as a try leaves it whose answer was lost
+    again = await run(*words)
+    assert again.returncode == 0, again.stderr
+    assert [path.name for path in directory.iterdir()] == ["journal.db"]
