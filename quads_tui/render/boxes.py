@@ -110,7 +110,7 @@ def queue_box(
     """What Foreman is writing, who is next, how quick it is and until when. `own`: now, by the rollout's own clock."""
     lane, left = meters.lane, hosts_left(rollout, forecast)
     state = Text().append(f"{lane.depth:,}", STRONG).append(" ready, ").append(f"{left:,}", STRONG).append(" left to write")
-    lines = [_writing(rollout, meters, own), _next(meters, width - 2), _rate(rollout, meters, forecast, width - 2)]
+    lines = [_writing(rollout, meters, own, width - 2), _next(meters, width - 2), _rate(rollout, meters, forecast, width - 2)]
     per = PER_CELL[symbols.graphs]
     rows, cells = height - 2 - len(lines), width - 9
     span = Span.of(rollout.speed, per * cells, _QUEUE, len(meters.lane_depths))
@@ -140,7 +140,7 @@ def _with_axis(drawn: Sequence[Text], top: str, bottom: str, width: int, symbols
     ]
 
 
-def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
+def _writing(rollout: Rollout, meters: Meters, own: float, room: int) -> Text:
     lane = meters.lane
     if lane.shut:
         return _labelled("blocked", (lane.shut, BAD))
@@ -154,9 +154,13 @@ def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
         (_short(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD]),
         (f"{_GAP}{duration(max(0.0, own - flight.since))}", STRONG),
     ]
-    parts += [(f", usually {latency(usual.mean)}", QUIET)] if len(usual) else []
-    parts += [(f"; and {counted(len(lane.in_flight) - 1, 'more host')}", QUIET)] if len(lane.in_flight) > 1 else []
-    return _labelled("writing", *parts)
+    more = f"; and {counted(len(lane.in_flight) - 1, 'more host')}" if len(lane.in_flight) > 1 else ""
+    known = f", usually {latency(usual.quantile(0.5))}" if len(usual) else ""
+    for words in (f"{known} (last {counted(len(usual), 'write')})" if known else "", known):
+        line = _labelled("writing", *parts, (words, QUIET), (more, QUIET))
+        if line.cell_len <= room:
+            break
+    return line
 
 
 def _next(meters: Meters, width: int) -> Text:
@@ -175,13 +179,23 @@ def _next(meters: Meters, width: int) -> Text:
 
 def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Text:
     rate = forecast.writes_per_minute
-    idle = f"idle {100 * meters.idle:.0f} %" if len(meters.lane_writing) > 1 else ""
+    share, seconds = meters.idle
+    idle = f", Foreman idle {100 * share:.0f} %" if seconds > 1 else ""
+    over = f"{idle} of the last {duration(seconds * rollout.speed)}" if idle else ""
     last = "" if forecast.written_at is None else rollout.time.clock(forecast.written_at, forecast.at)
+    between = len(rollout.durations.between)  # what the average is of
     line = Text()
-    for share in (f", Foreman {idle} of the time", f", Foreman {idle}", ""):
-        pace = [(f"{rate:.1f}", STRONG), (" writes a minute", "")] if rate else [("not known yet", QUIET)]
+    for pace, of, free in (
+        (" writes a minute", f" (last {between} writes)", over),
+        (" writes a minute", f" (last {between} writes)", idle),
+        (" writes a minute", f" (last {between} writes)", ""),
+        (" writes a minute", f" (last {between})", ""),
+        (" a minute", f" (last {between})", ""),
+        (" a minute", "", ""),
+    ):
+        known = [(f"{rate:.1f}", STRONG), (pace, ""), (of, QUIET)] if rate else [("not known yet", QUIET)]
         end = [(", last write about ", QUIET), (last, STRONG)] if last else []
-        line = _labelled("average", *pace, (share if idle else "", QUIET), *end)
+        line = _labelled("average", *known, (free, QUIET), *end)
         if line.cell_len <= room:
             break
     return line

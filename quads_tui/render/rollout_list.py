@@ -107,12 +107,18 @@ def head(rows: Sequence[Row], width: int, symbols: Symbols = BRAILLE) -> list[Te
 
 
 def _legend(width: int, symbols: Symbols) -> Text:
-    line = Text(" ")
-    parts = [(symbols.done, STYLES[HostStatus.DONE], "done")]
-    parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.short) for stage in ORDER]
-    parts += [(symbols.none, QUIET, "not started"), (symbols.failed, BAD, "failed")]
-    for glyph, style, word in parts:
-        line.append(f"{glyph} ", style).append(f"{word}   ", QUIET)
+    """What the bars mean, with the stages' whole names where there is room."""
+    line = Text()
+    for whole, gap in ((True, "   "), (True, "  "), (True, " "), (False, "  ")):
+        parts = [(symbols.done, STYLES[HostStatus.DONE], "done")]
+        parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.label if whole else stage.short) for stage in ORDER]
+        parts += [(symbols.none, QUIET, "not started"), (symbols.failed, BAD, "failed")]
+        line = Text(" ")
+        for glyph, style, word in parts:
+            line.append(f"{glyph} ", style).append(f"{word}{gap}", QUIET)
+        line.rstrip()
+        if line.cell_len <= width:
+            break
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 

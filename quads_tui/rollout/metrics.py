@@ -22,6 +22,7 @@ T = TypeVar("T")
 METERS = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
 """Of Meters, as samples name them."""
 _PATIENCE = 3  # times a second from which on two samples do not follow one another
+_IDLE_SECONDS = 600
 _NOTHING = (0.0, 0.0, 0, 0)  # of a meter that journals of before do not have
 
 
@@ -284,8 +285,7 @@ class Meters:
     lane_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(max))
     lane_blocked: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # nobody might write in that second
     blocked_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(add))  # such seconds
-    lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
-    _granted: int = 0  # of the lane, at the last second
+    lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours at that moment
 
     def __post_init__(self, speed: float) -> None:
         for name in METERS:
@@ -305,8 +305,8 @@ class Meters:
         self.lane_depths.append(lane.depth)
         self.lane_blocked.append(_is_blocked(lane))
         self._keep_whole(lane, self.times[-1])
-        self.lane_writing.append(bool(lane.in_flight) or lane.granted > self._granted)
-        self.lane, self._granted = lane, lane.granted
+        self.lane_writing.append(bool(lane.in_flight))
+        self.lane = lane
 
     def look(self, lane: LaneState) -> None:
         """The lane at this moment, between two seconds: for a screen that shows it beside the hosts as they are now."""
@@ -318,10 +318,11 @@ class Meters:
         self.blocked_whole.add(_is_blocked(lane))
 
     @property
-    def idle(self) -> float:
-        """The share of the last minutes (ten at most, real time) in which Foreman had no write of ours; 0 for none yet."""
-        recent = list(islice(reversed(self.lane_writing), 600))
-        return recent.count(False) / len(recent) if recent else 0.0
+    def idle(self) -> tuple[float, int]:
+        """The share of the time in which Foreman had no write of ours, and the real seconds that this is about: ten minutes at
+        most. By how it stood at the end of each of them: a rehearsal writes many times within one."""
+        recent = list(islice(reversed(self.lane_writing), _IDLE_SECONDS))
+        return (recent.count(False) / len(recent) if recent else 0.0), len(recent)
 
     def spans(self, whole: bool) -> list[tuple[float, float]]:
         """From when to when (real time) each of the newest points counts, or each of the whole run's.

@@ -12,7 +12,7 @@ from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import HostNote, HostWord
 from quads_tui.rollout.forecast import Bound, Forecast, forecast
-from quads_tui.rollout.metrics import LaneState, Meters
+from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
@@ -67,12 +67,29 @@ def test_an_axis_of_hours_is_no_wider_than_one_of_milliseconds() -> None:
 
 
 def test_a_look_at_the_queue_between_two_seconds_is_no_second() -> None:
-    gauges = Meters()
+    gauges, writing = Meters(), LaneState(in_flight=(InFlight("h1", "build", 1.0),))
     gauges.tick(LaneState(granted=1), at=1.0)
-    gauges.look(LaneState(depth=3, granted=2))
+    gauges.look(replace(writing, depth=3))
     assert gauges.lane.depth == 3 and len(gauges.lane_depths) == 1
-    gauges.tick(LaneState(granted=2), at=2.0)
-    assert list(gauges.lane_writing) == [True, True], "a write was granted in each of the two seconds"
+    gauges.tick(replace(writing, granted=9), at=2.0)
+    gauges.tick(LaneState(granted=20), at=3.0)
+    assert list(gauges.lane_writing) == [False, True, False]
+    assert gauges.idle == (pytest.approx(2 / 3), 3), "of the moments, however many writes were between them"
+
+
+def test_what_is_usual_and_what_is_the_average_say_of_how_many_writes_they_are() -> None:
+    model, gauges = rollout(), meters()
+    told = replace(forecast(model, gauges, NOW), writes_per_minute=34.2, lane_empty=1200.0)
+    for seconds in (*[1.0] * 20, *[1.7] * 20, 9.0):  # of thirty: the median is no outlier's
+        model.durations.write.add(seconds)
+        model.durations.between.add(seconds)
+    lines = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=120, height=7)]
+    assert " writing  f01-h01   1 s, usually 1.7 s (last 30 writes)" in lines[1]
+    count = len(model.durations.between)
+    assert f" average  34.2 writes a minute (last {count} writes), Foreman idle " in lines[3]
+    assert " % of the last 2 min, last write about " in lines[3]
+    narrow = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=60, height=7)]
+    assert f" average  34.2 a minute (last {count}), last write about " in narrow[3] and "…" not in narrow[3]
 
 
 def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns() -> None:

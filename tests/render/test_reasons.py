@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.render.host_row import Columns, host_row
-from quads_tui.render.reasons import fitting, reason_ways, shorter_notes
+from quads_tui.render.reasons import cause_words, fitting, reason_ways, shorter_notes
 from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import HostNote, HostWord
 from quads_tui.rollout.causes import Cause
@@ -153,3 +153,10 @@ def test_a_host_that_is_written_says_what_is_still_to_come() -> None:
         "written to Foreman; not confirmed yet",
         "written; not confirmed yet",
     ]
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("stage", [None, Stage.POWER_OFF, Stage.FOREMAN_BUILD])
+def test_each_cause_has_words_of_its_own_beside_the_name_that_programs_read(cause: Cause, stage: Stage | None) -> None:
+    words = cause_words(stage, cause)
+    assert " " in words and len(words) <= 28 and cause_words(stage, cause) not in {one.value for one in Cause}

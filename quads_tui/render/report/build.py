@@ -84,6 +84,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         lane=series.lane(),
         latencies=series.latencies(real=False) if sampled else (),
         real_latencies=series.latencies(real=True) if sampled else (),
+        copy_of=text(exported.get("from")) if isinstance(exported := facts.get("exported"), Mapping) else "",
     )
 
 

@@ -19,6 +19,7 @@ from tests.effort import WHOLE
 if importlib.util.find_spec("badfish") is None:
     pytest.skip("badfish is not installed", allow_module_level=True)
 
+pytestmark = pytest.mark.xdist_group("badfish")  # it is imported once
 MODELS = ("R650", "R620", "R670", "DL360", "6048R", "1029U", "SR650", "GB200", "DGXH100")
 if WHOLE:  # which behave towards it as one of those does
     MODELS += ("R630", "DL320", "120U", "621C", "3500RX")

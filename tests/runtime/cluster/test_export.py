@@ -48,6 +48,9 @@ async def test_a_rollout_becomes_a_journal_that_every_command_reads(
     listed = json.loads((await run("rollouts", "--json")).stdout)
     assert (listed["rollout"], listed["state"], listed["done"]) == (ID, "unfinished", 1)
     assert json.loads((await run("report", ID, "--format", "json")).stdout)["rollout"] == ID
+    report = (await run("report", ID)).stdout
+    assert "UNFINISHED when it was copied from the database of the cluster (127.0.0.1, database " in report
+    assert "quads-tui resume" not in report  # which refuses a copy
     watched = (await run("watch", "--plain")).stdout
     assert "1 of 3 done" in watched
     assert watched.startswith("copy of a rollout of the database of the cluster (127.0.0.1, database ")
