@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,7 +32,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .cluster_figures import ZERO
 from .cluster_run import LONGEST, Asked
@@ -55,6 +57,7 @@ class Campaign:
         self._writing = threading.Lock()
         self._began = time.monotonic()
         self._ended = 0
+        self._running: set[subprocess.Popen[str]] = set()
 
     def run(self, runs: Sequence[Asked]) -> None:
         there = [line["asked"] for line in lines(self._given.results) if "figures" in line]
@@ -64,24 +67,37 @@ class Campaign:
             for _ in pool.map(lambda asked: self._one(asked, len(left)), left):
                 pass
 
+    def end(self) -> NoReturn:
+        """At once, with all that was started."""
+        for process in list(self._running):
+            process.terminate()
+            process.wait()
+        os._exit(1)
+
     def _one(self, asked: Asked, runs: int) -> None:
         while self._given.pause_while is not None and self._given.pause_while.exists():
             time.sleep(_PAUSE)
-        kept = Path(f"{self._given.results}.failed", f"{asked.fault}-{asked.seed}-{asked.hosts}-{asked.workers}-{asked.speed:g}")
-        words = [sys.executable, "-m", "benchmarks.cluster_run", json.dumps(asdict(asked)), str(kept)]
-        line: Line
-        try:
-            done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST + 300, check=False)
-            line = json.loads(done.stdout) if done.returncode == 0 else {"said": done.stderr.splitlines()[-_SAID:]}
-        except subprocess.TimeoutExpired:
-            line = {"said": ["it did not end"]}
-        line["asked"] = asdict(asked)
+        line = self._line(asked)
         with self._writing:
             with self._given.results.open("a") as file:
                 file.write(json.dumps(line) + "\n")
             self._ended += 1
             left = (runs - self._ended) * (time.monotonic() - self._began) / self._ended / 60
             print(f"{self._ended}/{runs}, {left:.0f} min left: {asked.fault} {asked.seed}: {verdict(line)}", flush=True)
+
+    def _line(self, asked: Asked) -> Line:
+        kept = Path(f"{self._given.results}.failed", f"{asked.fault}-{asked.seed}-{asked.hosts}-{asked.workers}-{asked.speed:g}")
+        words = [sys.executable, "-m", "benchmarks.cluster_run", json.dumps(asdict(asked)), str(kept)]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._running.add(process)
+        try:
+            out, err = process.communicate(timeout=LONGEST + 300)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            out, err = "", "it did not end"
+        self._running.discard(process)
+        line: Line = json.loads(out) if process.wait() == 0 else {"said": err.splitlines()[-_SAID:]}
+        return {**line, "asked": asdict(asked)}
 
 
 def lines(results: Path) -> list[Line]:
@@ -138,6 +154,8 @@ def _row(group: list[Line], singles: dict[str, Line]) -> list[str]:
         return sum(each.get(name, 0) for each in figures)
 
     def ratio(name: str) -> str:
+        if name == "makespan" and any(line["asked"]["fault"].startswith("skew") for line in group):
+            return "-"  # by wrong clocks
         return f"{statistics.mean(one[name] / single[name] for one, single in beside):.2f}" if beside else "-"
 
     def most(name: str) -> str:
@@ -169,7 +187,9 @@ def main() -> None:
         Asked(fault=fault, seed=seed, **same) for seed in range(1, given.seeds + 1) for fault in given.faults.split(",") if fault
     ]
     if not given.table:
-        Campaign(given).run(runs)
+        campaign = Campaign(given)
+        signal.signal(signal.SIGTERM, lambda *_: campaign.end())
+        campaign.run(runs)
     print("\n".join(table(lines(given.results))))
 
 

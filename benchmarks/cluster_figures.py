@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from quads_tui.rollout.events import Event
+from quads_tui.engine.ahead import AheadLimit
+from quads_tui.rollout.events import Event, HostAhead
+from quads_tui.rollout.limits import AUTO
 from quads_tui.rollout.plan import Plan
+from quads_tui.rollout.refusals import FIRST
 from quads_tui.rollout.state import Rollout
 
 MOST_CONNECTIONS = 8  # to Foreman at once, of all machines together
@@ -24,6 +27,7 @@ ZERO = (
     "extra_hooks",  # of once-per-cloud hooks; negative: some did not run
     "extra_connections",  # more at once than one process may have
     "extra_logins",  # beyond one of the console that submitted the rollout, and one of each worker that was started
+    "extra_dark",  # hosts that were powered off ahead of their write although as many were as the rule of one process allows
     "extra_canaries",  # hosts of a type that began beside the canary before it was built
     "misplaced",  # events of the journal that are not numbered one after the other
 )
@@ -52,12 +56,16 @@ def journalled(plan: Plan, events: Sequence[Event], speed: float) -> dict[str, A
     verified. `makespan`: own seconds. `named`: hosts that say that a session may be left at their BMC (a login was interrupted,
     and that BMC does not tell whose a session is)."""
     rollout = Rollout("", plan, speed=speed)
-    dark = first_dark = extra_canaries = 0
+    ahead = AheadLimit(rollout.durations, width=lambda: 1, cap=AUTO)
+    dark = first_dark = extra_dark = extra_canaries = 0
     kinds: Counter[str] = Counter()
     named: set[str] = set()
     starts = [event.at for event in events if event.kind == "rollout_started"]
     ends = [event.at for event in events if event.kind in ("stage", "host")]
     for event in events:
+        if isinstance(event, HostAhead) and event.ahead:
+            places = ahead.places() if rollout.first_write_verified else min(ahead.places(), FIRST)
+            extra_dark += len(rollout.powered_off_waiting) >= places
         rollout.apply(event)
         kinds[event.kind] += 1
         dark = max(dark, len(rollout.powered_off_waiting))
@@ -71,6 +79,7 @@ def journalled(plan: Plan, events: Sequence[Event], speed: float) -> dict[str, A
     return {
         "dark": dark,
         "first_dark": first_dark,
+        "extra_dark": extra_dark,
         "extra_canaries": extra_canaries,
         "carriers": kinds["rollout_started"],
         "stages": kinds["stage"],

@@ -346,4 +346,5 @@ def _keep(run: Run, events: list[Event], kept: Path) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # with all that it has started
     print(json.dumps(one_run(Asked(**json.loads(sys.argv[1])), Path(sys.argv[2]))))

@@ -68,7 +68,7 @@ class HostTable(FaultTolerant, KeptLines):
     def show(self, hosts: Iterable[HostState], *, sort: str, empty: Sequence[str] = (), asked: bool = False) -> None:
         """These hosts in this order; `painting` paints them. A cursor that was put on a host stays on it, else near where it was;
         one that was never moved stays on the first row, so that who looks only sees what comes first. `sort`: the order; `empty`:
-        why there are none; `asked`: a key has asked for it."""
+        why there are none; `asked`: a key has asked for it, so that a cursor whose host is not among them goes to the first."""
         rows, first = [host.name for host in hosts], not self._sort
         if sort != self._sort:
             self._sort = sort
@@ -80,6 +80,7 @@ class HostTable(FaultTolerant, KeptLines):
             return
         place, before, was = self._place.get(self.cursor, 0), self._visible, self.cursor
         self._rows, self._place = rows, {name: row for row, name in enumerate(rows)}
+        self._chosen = self._chosen and not (asked and self.cursor not in self._place)
         if not self._chosen:
             self.cursor = rows[0] if rows else ""
         elif self.cursor not in self._place:

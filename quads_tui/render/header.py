@@ -224,6 +224,5 @@ def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retry
         line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)
         line.append(f"{word} ", "" if many else QUIET).append(f"{many:,}", STRONG if many else QUIET)
     if counts[HostStatus.WAITING] and retrying:
-        others = "other" if counts[HostStatus.WAITING] == 1 else "others"
-        line.append(f"{gap}({counts[HostStatus.WAITING]} {others} retrying)", QUIET)
+        line.append(f"{gap}({counts[HostStatus.WAITING]} of these retrying)", QUIET)
     return line

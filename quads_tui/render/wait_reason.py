@@ -175,14 +175,15 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
         return _in_lane(host, place, rollout, meters, forecast)
     if host.stage is Stage.INSTALL:
         return _installing(host, rollout, forecast, now)
-    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns and not host.note.startswith(WRITTEN)
+    queued_or_written = host.note.startswith((FOR_ITS_TURN, WRITTEN))  # in a queue that `meters` has not seen: no time is known
+    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns and not queued_or_written
     words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
     return _behind(_turn(host, rollout, forecast, now) if unwritten else "", words)
 
 
 def _behind(turn: str, words: str) -> str:
     """A time says what the host waits for."""
-    return turn + (words.removeprefix(FOR_FOREMAN).removeprefix(FOR_ITS_TURN) if turn else words)
+    return turn + (words.removeprefix(FOR_FOREMAN) if turn else words)
 
 
 def _place(rollout: Rollout) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from quads_tui.engine.clock import RealClock
 from quads_tui.journal.cluster.link import Refused as RefusedByDatabase
 from quads_tui.journal.cluster.rollouts import ClusterRollout, ClusterRollouts
+from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.text import clean
@@ -69,12 +69,12 @@ async def export(
 ) -> Path:
     """Gives the directory of the new journal. `cluster`: the database, in words.
 
-    The journal appears whole, and never in place of another one. Raises Refused, JournalBroken, DatabaseAway, and Unreadable.
+    The journal appears whole, and in place of none but an earlier copy. Raises Refused, LockHeld, JournalBroken, DatabaseAway,
+    and Unreadable.
     """
     directory = options.private_directory(options.state / "rollouts" / row.id)
     journal = directory / "journal.db"
-    if journal.exists():
-        raise Refused([f"{journal} exists: nothing was written. {_other_place(directory)}"])
+    _refuse_to_replace(journal, row.id)
     made = directory / f"export.{os.getpid()}.db"
     store = JournalStore(made)
     copying = _Copying(rollouts, row.id, store, take_back)
@@ -97,24 +97,38 @@ async def export(
         raise
     await store.close()
     try:
-        os.link(made, journal)  # never over an existing file
-    except FileExistsError:
-        raise Refused([f"{journal} exists by now: nothing was written"]) from None
+        _put_in_place(made, journal, row.id)
     finally:
-        made.unlink()
+        made.unlink(missing_ok=True)
     (directory / _TOKEN).unlink(missing_ok=True)  # the journal is there: nobody makes another one
     return directory
 
 
-def _other_place(directory: Path) -> str:
+def _refuse_to_replace(journal: Path, rollout: str) -> None:
+    """Raises Refused where there is a journal that is no copy."""
+    if not journal.exists():
+        return
     try:
-        with closing(JournalReader(directory / "journal.db")) as reader:
-            copied = reader.has_fact("exported")
+        with closing(JournalReader(journal)) as reader:
+            copied, taken_back = reader.has_fact("exported"), reader.has_fact("taken_back")
     except (NoJournal, *DAMAGE):
-        copied = False
-    if copied:
-        return f"It is a copy of an earlier export: remove it (rm -r {shlex.quote(str(directory))}), and repeat the command"
-    return "Give another directory with --state-dir, or remove that rollout"
+        copied = taken_back = False
+    if taken_back:
+        raise Refused([f"{journal} is the journal of {rollout} since it was taken back: quads-tui resume {rollout} continues it"])
+    if not copied:
+        words = "exists and is not a copy: nothing was written. Give another directory with --state-dir"
+        raise Refused([f"{journal} {words}"])
+
+
+def _put_in_place(made: Path, journal: Path, rollout: str) -> None:
+    lock = JournalLock(journal.parent)  # another export ends at this moment, or there is a journal by now that somebody resumes
+    try:
+        _refuse_to_replace(journal, rollout)
+        for log in ("-wal", "-shm"):  # of the copy: SQLite would apply them to the new journal
+            Path(f"{journal}{log}").unlink(missing_ok=True)
+        made.replace(journal)
+    finally:
+        lock.release()
 
 
 async def _take_back(rollouts: ClusterRollouts, rollout: str, directory: Path) -> None:

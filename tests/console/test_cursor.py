@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from quads_tui.render.failures import groups
 from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.commands import Skip
 from quads_tui.rollout.events import HostArmed, HostChanged
@@ -100,3 +101,17 @@ async def test_what_a_key_has_listed_is_meant_at_once() -> None:
         await d.press("j", "slash", *"stage:install", "enter")
         await press_at_once(d, "s")
         assert f"Skip {d.model.hosts[d.app.table.cursor].short}, " in d.text
+
+
+async def test_failures_that_are_gone_leave_no_other_ones_in_their_place_unsaid() -> None:
+    async with desk() as d:
+        await d.press("F", "j")
+        _, gone, *_ = groups(d.model)
+        for name in list(gone.hosts):
+            d.model.apply(HostChanged(NOW, name, HostStatus.QUEUED, Stage.POWER_OFF))
+        d.seconds += 600
+        d.app.panels()
+        await d.press("r")
+        assert "cursor now on other failures: press again" in d.text
+        await d.press("r")
+        assert " from Power off?" in d.text

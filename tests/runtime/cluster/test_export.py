@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from quads_tui.journal.reader import JournalReader
+from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.events import HostChanged
 from quads_tui.rollout.metrics import LaneState, lane_facts
 from quads_tui.rollout.stages import HostStatus
@@ -36,7 +37,7 @@ async def test_a_rollout_becomes_a_journal_that_every_command_reads(
     assert f"worker {worker.row.name} carries {ID} out: the journal is what was known now" in done.stderr
     (directory,) = (tmp_path / "state" / "rollouts").iterdir()
     assert done.stdout == f"exported: {directory}\n"
-    assert sorted(path.name for path in directory.iterdir()) == ["journal.db"]
+    assert sorted(path.name for path in directory.iterdir()) == ["journal.db", "lock"]
     reader = JournalReader(directory / "journal.db")
     assert [event for _, event in reader.events()] == [event for _, event in await rollouts.events(ID)]
     assert len(list(reader.samples())) == 3
@@ -58,12 +59,24 @@ async def test_a_rollout_becomes_a_journal_that_every_command_reads(
     assert refused.returncode == 3
     assert f"{ID} is a copy of a rollout of the database of the cluster (127.0.0.1, database " in refused.stderr
     assert (await run("resume", "--yes", "--headless")).returncode == 0  # nothing to resume
-    again = await run("cluster", "export", ID, "--cluster", dsn)
-    assert again.returncode == 3
-    assert (
-        f"journal.db exists: nothing was written. It is a copy of an earlier export: remove it (rm -r {directory})"
-        in again.stderr
-    )
+
+    await worker.build(HOSTS[1])
+    again = await run("cluster", "export", ID, "--cluster", dsn)  # the copy as it is now
+    assert again.returncode == 0, again.stderr
+    assert json.loads((await run("rollouts", "--json")).stdout)["done"] == 2
+
+
+async def test_a_journal_that_is_no_copy_is_never_replaced(
+    rollouts: Any, dsn: str, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = JournalStore(tmp_path / "state" / "rollouts" / ID / "journal.db")
+    await store.describe({"rollout": ID})
+    await store.close()
+    before = store.path.read_bytes()
+    for words in ((), ("--take-back",)):
+        done = await run("cluster", "export", ID, *words, "--cluster", dsn)
+        assert (done.returncode, "journal.db exists and is not a copy: nothing was written" in done.stderr) == (3, True)
+    assert store.path.read_bytes() == before
 
 
 async def test_an_export_that_fails_leaves_nothing(
@@ -86,9 +99,12 @@ async def test_only_one_journal_takes_a_rollout_back(
     """Not a second one of the same user and machine, whose journal would not know what was done under the first."""
     words = ("cluster", "export", ID, "--take-back", "--cluster", dsn)
     directory = tmp_path / "state" / "rollouts" / ID
+    assert (await run("cluster", "export", ID, "--cluster", dsn)).returncode == 0  # a copy makes room for it
     first = await run(*words)
     assert first.returncode == 0, first.stderr
-    assert [path.name for path in directory.iterdir()] == ["journal.db"]
+    assert sorted(path.name for path in directory.iterdir()) == ["journal.db", "lock"]
+    kept = await run(*words)
+    assert (kept.returncode, f"since it was taken back: quads-tui resume {ID} continues it" in kept.stderr) == (3, True)
     shutil.rmtree(directory)
     second = await run(*words)
     assert (second.returncode, "was taken back into a journal file by " in second.stderr) == (3, True)
@@ -101,4 +117,4 @@ async def test_only_one_journal_takes_a_rollout_back(
     (directory / "take_back").write_text(token[1])  # as a try leaves it whose answer was lost
     again = await run(*words)
     assert again.returncode == 0, again.stderr
-    assert [path.name for path in directory.iterdir()] == ["journal.db"]
+    assert sorted(path.name for path in directory.iterdir()) == ["journal.db", "lock"]
