@@ -38,7 +38,8 @@ from .state import Rollout
 from .time_limit import TimeLimit
 from .waits import for_the_pause
 
-AT_ONCE = 6 * PIECE  # hosts whose first forecast is there at once: it takes less than 10 ms
+AT_ONCE = 6 * PIECE  # hosts whose forecast may be made at once: it takes less than 10 ms
+_SELDOM = 5.0  # real seconds after which the last one is too old to be shown
 _BUDGET = 0.001  # CPU seconds of the forecast in one turn of the loop, and one piece more
 _PAUSE = 0.02  # real seconds that the loop has in between for everything else
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
@@ -160,8 +161,8 @@ def forecast_in_pieces(rollout: Rollout, meters: Meters, now: float) -> Generato
 class Outlook:
     """The forecast for those who ask more often than it changes: made anew after a second, and less often where it is dear.
 
-    It is made in pieces, between which the loop that asks for it goes on; until then the last one stands. Only the first one of
-    few hosts is made at once.
+    It is made in pieces, between which the loop that asks for it goes on; until then the last one stands. Of few hosts it is made
+    at once for whoever asks for the first time, or seldom, as what prints a line every 10 s does.
     """
 
     def __init__(self, rollout: Rollout, meters: Meters) -> None:
@@ -173,9 +174,10 @@ class Outlook:
         self._used = 0.0  # CPU seconds for it
 
     def at(self, now: float) -> Forecast:
-        if self._pieces is None and abs(now - self._last.at) >= self._holds:
+        age = abs(now - self._last.at)
+        if self._pieces is None and age >= self._holds:
             self._pieces, self._used = forecast_in_pieces(self._rollout, self._meters, now), 0.0
-            loop = None if not self._last.at and len(self._rollout.hosts) <= AT_ONCE else _running_loop()
+            loop = None if age > _SELDOM and len(self._rollout.hosts) <= AT_ONCE else _running_loop()
             if loop is None:
                 self._go_on(at_once=True)
             else:
