@@ -7,5 +7,5 @@ from quads_tui.cli import headless
 
 
 def main() -> None:
-    headless.MAX_UNREAD = 20_000
+    headless.MAX_UNREAD = 10_000
     cli.main()

@@ -172,6 +172,7 @@ def test_f5_lines_wait_for_a_reader_that_comes_late(lab: Callable[..., Lab], tmp
 
 def test_f5_without_a_reader_no_host_begins_past_a_bound(lab: Callable[..., Lab], tmp_path: Path) -> None:
     place = lab(hosts=18, speed=200)
+    place.site.write_text(place.limited(ahead=2))  # they begin as they are written, and not all between two looks at the bound
     unread = Unread(place.command("run", place.assignment, "--yes", "--json"), tmp_path, module="tests.e2e.little_room")
     wait_for(lambda: "new hosts are paused: the reader of --json does not read" in unread.err)
     hosts = place.counts()["hosts"]
