@@ -37,12 +37,15 @@ class Session:
         clock: Clock,
         acts: SideEffects,
         learned: Callable[[], Learned],
+        closing: asyncio.Semaphore,
     ) -> None:
+        """`closing`: the turns of all sessions of this process to be deleted."""
         self.login = Login(send, username=username, password=password, clock=clock, acts=acts, learned=learned)
         self._send = send
         self._clock = clock
         self._acts = acts
         self._learned = learned
+        self._closing = closing
         self._credential: Credential | None = None
         self._open: list[tuple[str, str]] = []  # path and token of the sessions that are ours to delete
         self._making: asyncio.Task[None] | None = None
@@ -96,31 +99,39 @@ class Session:
         self._credential = None
 
     async def close(self) -> None:
-        """Delete our sessions, in at most four real seconds together; never raises. A new one is made if there is more to do."""
+        """Delete our sessions; never raises. A new one is made if there is more to do.
+
+        A login that is under way, and then the BMC, have four real seconds each; they begin when it is this one's turn, since
+        hundreds that are closed at once keep this machine busy, and not their BMCs.
+        """
         task = asyncio.ensure_future(self._close())
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             with suppress(asyncio.CancelledError):
-                await asyncio.wait({task}, timeout=_CLOSING + 1)
+                await asyncio.wait({task}, timeout=2 * _CLOSING + 1)
             raise
 
     async def _close(self) -> None:
+        if self._making is not None:
+            await asyncio.wait({self._making}, timeout=_CLOSING)
+            self._making.cancel()
+        if self._open:
+            async with self._closing:
+                await self._delete_all()
+        if self._credential is not None and (not self._credential.basic or self._credential.for_now):
+            self._credential = None
+
+    async def _delete_all(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING):
-                if self._making is not None:
-                    await asyncio.wait({self._making})
                 # Each with its own token: one that was doubted over a random 401 still lives, and takes up a place.
                 while self._open:
                     path, token = self._open[0]
                     await self._delete(path, self._signature(token), lambda: self._open.pop(0), own=bool(token))
         for path, _ in self._open:
             self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
-        if self._making is not None:
-            self._making.cancel()
         self._open.clear()
-        if self._credential is not None and (not self._credential.basic or self._credential.for_now):
-            self._credential = None
 
     async def end(self, paths: Iterable[str], login: float | None = None) -> None:
         """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted.
