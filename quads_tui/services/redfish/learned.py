@@ -21,7 +21,7 @@ Way = TypeVar("Way", bound=Hashable)
 _SURVEY_HOLDS = 3600.0  # own seconds
 _TIMES = 100  # kept of a model, the newest
 _ENOUGH_TIMES = 10
-_CLOSED_AT_ONCE = 16  # sessions: each costs a handshake, and a busy machine must come round within the seconds of one
+_CLOSED_AT_ONCE = 32  # sessions: each costs a handshake, and a busy machine must come round within the seconds of one
 MOST_REFUSALS = 2  # BMCs lock a user out, or block the client's address, after a few
 
 

@@ -19,7 +19,8 @@ from .login import BASIC, Busy, Credential, Login, Send
 
 ROOT = "/redfish/v1/"
 TRIES = 3  # of a request that is answered 401: by the session, by a new one, by Basic
-_CLOSING = 4.0  # real seconds
+_CLOSING = 10.0  # real seconds: an iDRAC7 takes up to 8 for one answer
+_HURRIED = 5.0  # real seconds of it where nobody waits any more
 _ENDING = 15.0  # real seconds for those of an earlier process, with a login of our own
 _BY_DELETE = "DELETE"
 _GONE = (404, 410)
@@ -101,7 +102,7 @@ class Session:
     async def close(self) -> None:
         """Delete our sessions; never raises. A new one is made if there is more to do.
 
-        A login that is under way, and then the BMC, have four real seconds each; they begin when it is this one's turn, since
+        A login that is under way, and then the deletions, have ten real seconds each. Those begin when it is this one's turn:
         hundreds that are closed at once keep this machine busy, and not their BMCs.
         """
         task = asyncio.ensure_future(self._close())
@@ -109,13 +110,16 @@ class Session:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             with suppress(asyncio.CancelledError):
-                await asyncio.wait({task}, timeout=2 * _CLOSING + 1)
+                await asyncio.wait({task}, timeout=_HURRIED)
+            task.cancel()
             raise
 
     async def _close(self) -> None:
         if self._making is not None:
-            await asyncio.wait({self._making}, timeout=_CLOSING)
-            self._making.cancel()
+            try:
+                await asyncio.wait({self._making}, timeout=_CLOSING)
+            finally:
+                self._making.cancel()
         if self._open:
             async with self._closing:
                 await self._delete_all()
@@ -123,15 +127,18 @@ class Session:
             self._credential = None
 
     async def _delete_all(self) -> None:
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(_CLOSING):
                 # Each with its own token: one that was doubted over a random 401 still lives, and takes up a place.
                 while self._open:
                     path, token = self._open[0]
                     await self._delete(path, self._signature(token), lambda: self._open.pop(0), own=bool(token))
-        for path, _ in self._open:
-            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {_CLOSING:g} s")
-        self._open.clear()
+        except TimeoutError:
+            pass
+        finally:
+            for path, _ in self._open:
+                self._acts.note(f"the session {path} stays open at the BMC: its deletion was not answered in time")
+            self._open.clear()
 
     async def end(self, paths: Iterable[str], login: float | None = None) -> None:
         """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted.
