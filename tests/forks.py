@@ -1,4 +1,5 @@
-"""Programs without the second that their imports take: a process that has imported everything forks one for each.
+"""Programs without the second that their imports take: a process that has imported everything forks one for each; all workers of a
+run share it.
 
 They are processes like any other: with a memory, files and an end of their own. What must be started as a user starts it (signals
 at the start, closed streams) goes by subprocess instead; so each command is tried both ways.
@@ -7,6 +8,7 @@ at the start, closed streams) goes by subprocess instead; so each command is tri
 from __future__ import annotations
 
 import atexit
+import errno
 import fcntl
 import gc
 import importlib
@@ -24,40 +26,74 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, TextIO
+from typing import Any, ClassVar, NoReturn, TextIO
 
 from tests.waiting import PATIENCE
 
-_PROGRAM = "quads_tui.cli"
+PROGRAM = "quads_tui.cli"
 _LONGEST = 200_000  # bytes of a request
+_READY = b"ready"  # all is imported
 
 
 class Parent:
-    """A process that has imported `module` and what it needs, and forks others that call its `main()`; it ends with this one."""
+    """A process that has imported `module` and what it needs, and forks others that call its `main()`; it ends with its last user.
+
+    The first one that needs it starts it: of all workers of this run, or of this process where there are none.
+    """
 
     _all: ClassVar[dict[str, Parent]] = {}
 
     def __init__(self, module: str) -> None:
-        theirs, self._link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-m", "tests.forks", str(theirs.fileno()), module]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], cwd=Path(__file__).parents[1]
-        )
-        theirs.close()
-        atexit.register(self._end)
+        self.process: subprocess.Popen[bytes] | None = None
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or f"{os.getpid()}-{time.monotonic_ns()}"
+        name = f"\0quads-tui-tests {run} {module}"  # an abstract one: nothing of it is left behind
+        while True:
+            self._started(name, module)
+            self._link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with suppress(ConnectionError):
+                self._link.connect(name)
+                if self._link.recv(_LONGEST) == _READY:
+                    break
+            self._link.close()  # it has just ended with who used it
+            assert self.process is None, f"the process that forks {module} has ended"
 
     @classmethod
     def of(cls, module: str) -> Parent:
         """One for this process and its whole life."""
+        if not cls._all:
+            atexit.register(cls._end)
         if module not in cls._all:
             cls._all[module] = cls(module)
         return cls._all[module]
 
-    def _end(self) -> None:
+    def _started(self, name: str, module: str) -> None:
+        """Unless it is there: an address can be taken once."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            try:
+                door.bind(name)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                return
+            door.listen(100)
+            command = [sys.executable, "-m", "tests.forks", str(door.fileno()), module]
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=[door.fileno()], cwd=Path(__file__).parents[1]
+            )
+
+    @classmethod
+    def _end(cls) -> None:
+        for one in cls._all.values():  # all first: another process may wait in the same way for one that this one uses
+            one.close()
+        for one in cls._all.values():
+            if one.process is not None:
+                one.process.wait()
+
+    def close(self) -> None:
         self._link.close()
-        self._process.wait()
 
     def asked(self, request: dict[str, Any], files: Sequence[int] = ()) -> Any:
         socket.send_fds(self._link, [json.dumps(request).encode()], files)
@@ -130,7 +166,7 @@ class Program(Forked):
         *,
         out: str = os.devnull,
         err: str | None = None,
-        module: str = _PROGRAM,
+        module: str = PROGRAM,
         session: bool = False,
     ) -> None:
         files = {0: os.open(os.devnull, os.O_RDONLY)}
@@ -138,7 +174,7 @@ class Program(Forked):
             if file is not None:
                 files[number] = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            super().__init__(module, words, files, session=session, parent=_PROGRAM)
+            super().__init__(module, words, files, session=session, parent=PROGRAM)
         finally:
             for opened in files.values():
                 os.close(opened)
@@ -147,7 +183,7 @@ class Program(Forked):
 class Piped(Program):
     """One whose output is read while it runs, from pipes, as that of a subprocess.Popen."""
 
-    def __init__(self, words: list[str], *, module: str = _PROGRAM, session: bool = False) -> None:
+    def __init__(self, words: list[str], *, module: str = PROGRAM, session: bool = False) -> None:
         with TemporaryDirectory() as place:
             out, err = Path(place, "out"), Path(place, "err")
             self.stdout, self.stderr = _pipe(out), _pipe(err)
@@ -176,7 +212,7 @@ def _pipe(path: Path) -> TextIO:
     return os.fdopen(reader)
 
 
-def _program(request: dict[str, Any], files: dict[int, int]) -> None:
+def _program(request: dict[str, Any], files: dict[int, int]) -> NoReturn:
     """What the new process does, from the state of a fresh one."""
     for number, file in files.items():
         os.dup2(file, number)
@@ -192,12 +228,28 @@ def _program(request: dict[str, Any], files: dict[int, int]) -> None:
     time.tzset()
     random.seed()
     sys.argv = ["quads-tui", *request["words"]]
-    sys.exit(importlib.import_module(request["module"]).main())
+    try:
+        sys.exit(importlib.import_module(request["module"]).main())
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            _end(end.code or 0)
+        raise
+
+
+def _end(status: int) -> None:
+    """As the interpreter ends, but that it takes nothing apart: with all that is imported this was most of a short program's CPU time."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):  # then the interpreter says so in its way
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(status & 0xFF)
 
 
 def _import(module: str) -> None:
     importlib.import_module(module)
-    if module == _PROGRAM:
+    if module == PROGRAM:
         package = importlib.import_module("quads_tui")
         for found in pkgutil.walk_packages(package.__path__, "quads_tui."):
             lazy = ("console", "metrics_server", "prometheus")  # textual is for screens, prometheus-client for metrics
@@ -205,25 +257,43 @@ def _import(module: str) -> None:
                 importlib.import_module(found.name)
 
 
-def _serve(link: socket.socket, module: str) -> None:
+def _serve(door: socket.socket, module: str) -> None:
+    """Until all who asked have ended."""
     _import(module)
     gc.freeze()  # no process that is forked collects this, while it runs or at its end: it would copy all of it
-    while True:
-        message, files, _, _ = socket.recv_fds(link, _LONGEST, 8)
-        if not message:  # who asked has ended
-            return None
-        request = json.loads(message)
-        if "poll" in request:
-            pid, status = os.waitpid(request["poll"], os.WNOHANG)
-            answer = os.waitstatus_to_exitcode(status) if pid else None
-        else:
-            answer = os.fork()
-            if not answer:
-                link.close()
-                return _program(request, dict(zip(request["numbers"], files, strict=True)))
-            for file in files:
-                os.close(file)
-        link.send(json.dumps(answer).encode())
+    users = [_user(door)]
+    while users:
+        for ready in select.select([door, *users], [], [])[0]:
+            if ready is door:
+                users.append(_user(door))
+                continue
+            message, files, _, _ = socket.recv_fds(ready, _LONGEST, 8)
+            if not message:
+                users.remove(ready)
+                ready.close()
+                continue
+            request = json.loads(message)
+            if "poll" in request:
+                pid, status = os.waitpid(request["poll"], os.WNOHANG)
+                answer = os.waitstatus_to_exitcode(status) if pid else None
+            else:
+                answer = os.fork()
+                if not answer:
+                    for link in (door, *users):
+                        link.close()
+                    _program(request, dict(zip(request["numbers"], files, strict=True)))
+                for file in files:
+                    os.close(file)
+            with suppress(ConnectionError):  # who asked was killed meanwhile
+                ready.send(json.dumps(answer).encode())
+
+
+def _user(door: socket.socket) -> socket.socket:
+    """Told that it may ask."""
+    link, _ = door.accept()
+    with suppress(ConnectionError):
+        link.send(_READY)
+    return link
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import re
 import shlex
 import tomllib
@@ -78,6 +79,14 @@ def command_lines() -> Iterator[tuple[str, str]]:
     for unit in ROOT.glob("docs/*.service"):
         for line in re.findall(r"(?m)^ExecStart=(.+)$", unit.read_text()):
             yield str(unit.relative_to(ROOT)), arguments(line[_PROGRAM.search(line).end() :])  # type: ignore[union-attr]
+
+
+def test_a_worker_is_started_again_when_its_machine_is() -> None:
+    """`systemctl enable` takes no unit without it."""
+    unit = configparser.ConfigParser(strict=False)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text_of("docs/quads-tui-worker@.service"))
+    assert unit["Install"]["WantedBy"] == "multi-user.target"
 
 
 def arguments(rest: str) -> str:

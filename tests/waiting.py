@@ -21,7 +21,7 @@ def _pauses(first: float, longest: float) -> Iterator[float]:
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Poll until it is true, and give what it gave; AssertionError when `patience` seconds have passed."""
     end = time.monotonic() + patience
-    pauses = _pauses(0.02, 0.2)
+    pauses = _pauses(0.02, 0.4)
     while not (value := condition()):
         if time.monotonic() > end:
             raise AssertionError("waited in vain")

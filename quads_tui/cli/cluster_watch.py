@@ -37,7 +37,7 @@ _HANDOVER = 5.0  # real seconds without a worker that are not worth a word: anot
 
 def watch_cluster(name: str | None, cluster: str, *, replay_speed: float | None, options: Options) -> int:
     """Read-only; gives the exit status. `replay_speed`: None: as it proceeds."""
-    return run_with_exit_status(options, lambda: run_to_end(_watch(name, cluster, replay_speed, options)))
+    return run_with_exit_status(options, lambda: run_to_end(watch_in_cluster(name, cluster, replay_speed, options)))
 
 
 def attach_cluster(name: str | None, cluster: str, *, options: Options) -> int:
@@ -46,7 +46,7 @@ def attach_cluster(name: str | None, cluster: str, *, options: Options) -> int:
     def work() -> int:
         if not (options.terminal or (options.plain and sys.stdin.isatty())):
             raise Usage("attach takes control and needs a terminal; without one use quads-tui watch --headless --cluster DSN")
-        return run_to_end(_attach(name, cluster, options))
+        return run_to_end(attach_in_cluster(name, cluster, options))
 
     return run_with_exit_status(options, work)
 
@@ -129,7 +129,8 @@ async def _follower(
     return made
 
 
-async def _watch(name: str | None, cluster: str, replay_speed: float | None, options: Options) -> int:
+async def watch_in_cluster(name: str | None, cluster: str, replay_speed: float | None, options: Options) -> int:
+    """As watch_cluster. Raises Usage, InputError and Refused."""
     async with open_cluster(cluster) as opened:
         source = await _source(opened, name)
         followed = FollowedInCluster(source, opened.where, opened.typed)
@@ -142,7 +143,8 @@ async def _watch(name: str | None, cluster: str, replay_speed: float | None, opt
     return 0
 
 
-async def _attach(name: str | None, cluster: str, options: Options) -> int:
+async def attach_in_cluster(name: str | None, cluster: str, options: Options) -> int:
+    """As attach_cluster. Raises Usage, InputError and Refused."""
     async with open_cluster(cluster) as opened:
         from quads_tui.journal.cluster.rollouts import ClusterRollouts
         from quads_tui.runtime.cluster_control import ClusterControl

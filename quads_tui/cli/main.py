@@ -113,9 +113,10 @@ def _request_options(function: F) -> F:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(package_name="quads-tui")
+@click.option("--cluster", metavar="DSN", help="Show the rollouts of this database instead of those of this machine.")
 @common_options(*SERVICES)
 @click.pass_context
-def cli(context: click.Context, /, **common: Any) -> None:
+def cli(context: click.Context, /, cluster: str | None, **common: Any) -> None:
     """Reinstall bare-metal hosts through Foreman and Redfish, from one screen.
 
     Without a command, show all rollouts. The options below may also be given before a command that has them.
@@ -125,15 +126,22 @@ def cli(context: click.Context, /, **common: Any) -> None:
     130 ended by SIGINT; 143 ended by SIGTERM.
     """
     given = keep_given_before(context, common)
+    if context.invoked_subcommand is not None and cluster is not None:
+        raise click.UsageError(f"--cluster: write it behind {context.invoked_subcommand}")
     if context.invoked_subcommand is None:
         if unused := [flag(name) for name in given if name not in ("site", "state_dir")]:
             raise click.UsageError(f"{', '.join(unused)}: give a command; without one, all rollouts are shown on a screen")
         if sys.stdin.isatty() and sys.stdout.isatty():
             from quads_tui.runtime.options import Options
 
+            options = Options(site=common["site"], state_dir=common["state_dir"])
+            if cluster is not None:
+                from .cluster_start import run_cluster_start_screen
+
+                _end(run_cluster_start_screen(cluster, options))
             from .start_screen import run_start_screen
 
-            _end(run_start_screen(Options(site=common["site"], state_dir=common["state_dir"])))
+            _end(run_start_screen(options))
         click.echo(context.get_help())
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Protocol, assert_never
 
 from quads_tui.inputs import InputError
 from quads_tui.journal.catalogue import StoredRollout, find
@@ -133,6 +133,10 @@ class StartController:
     def places(self) -> Sequence[str]:
         return [clean(place.absolute(), 1000) for place in PLACES]
 
+    @property
+    def new_elsewhere(self) -> str:
+        return ""
+
     def sources(self) -> Sequence[Source]:
         files = [Source(SourceKind.FILE, clean(path, 1000), str(path)) for path in self._files.find()]
         return [*files, Source(SourceKind.QUADS, _QUADS), Source(SourceKind.REHEARSAL, _REHEARSAL)]
@@ -253,10 +257,18 @@ def _resumable(stored: StoredRollout) -> bool:
     return stored.rehearsal is None and may_resume(stored)
 
 
+class _Controller(Protocol):
+    """What shows a start screen."""
+
+    message: str
+
+    async def start_screen(self) -> StartApp: ...
+
+
 class StartScreenOperator:
     """Implements runtime.operator.Operator: messages and questions on the start screen, as soon as it is shown."""
 
-    def __init__(self, controller: StartController) -> None:
+    def __init__(self, controller: _Controller) -> None:
         self._controller = controller
 
     @property

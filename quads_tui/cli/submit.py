@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 
 from quads_tui.runtime.cluster import cluster_database, submit
@@ -34,6 +35,8 @@ async def _submit(cluster: str, given: RolloutInput, options: Options, expect: i
         rollout = await submit(given, options, TerminalOperator(), dsn, expect=expect)
     except DatabaseAway as error:
         raise Refused([f"the database of the cluster ({dsn.shown}): {error}"]) from None
+    if rollout:
+        notify(f"watch and control it with: quads-tui attach {rollout} --cluster {shlex.quote(cluster)}")
     if rollout and options.json:
         emit_json("submitted", time.time(), {"rollout": rollout})
     return 0 if rollout else 4

@@ -307,6 +307,9 @@ class Console(ControlledApp):
         if self.refuse_if_read_only():
             return
         action, view, rollout = BY_NAME[name], self.view, self.context.rollout
+        if names is None and (seen := view.choose()):
+            self.flash(seen)
+            return
         chosen, hidden, unsuitable, reasons = self._select(action, names)
         if not chosen:
             self.flash(refused(action, reasons))

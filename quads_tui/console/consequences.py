@@ -73,6 +73,30 @@ def retrying(verb: str, *, from_start: bool = False) -> Consequence:
     return consequence
 
 
+def goes_on(hosts: Sequence[HostState], *, from_start: bool = False, short: bool = False) -> str:
+    """Where a retry takes these hosts up again, as it follows its verb: "from Power on"; empty: not all at the same stage.
+
+    `short`: there is little room.
+    """
+    found = {_taken_up(retry_effect(host, from_start), short=short) for host in hosts}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _taken_up(effect: RetryEffect, *, short: bool) -> str:
+    match effect:
+        case RetryEffect.OWNER:
+            return "the change of owner"
+        case RetryEffect.WATCH:
+            return "by watching longer"
+        case RetryEffect.BOOT:
+            stage = Stage.POWER_ON
+        case RetryEffect.POWER_OFF | RetryEffect.ALL_STAGES | RetryEffect.AGAIN:
+            stage = Stage.POWER_OFF
+        case _:
+            assert_never(effect)
+    return f"from {stage.short if short else stage.label}"
+
+
 def _retried(effect: RetryEffect, count: int) -> str:
     it, its = ("it", "its disk") if count == 1 else ("them", "their disks")
     match effect:
@@ -101,17 +125,20 @@ def _retried(effect: RetryEffect, count: int) -> str:
 # Skip, hold
 
 
-def leaving(verb: str, back: str, gentler: str) -> Consequence:
-    """Of what stops hosts before their next step. `back`: the key that brings them back, with its verb."""
+def leaving(verb: str, back: tuple[str, str], gentler: str) -> Consequence:
+    """Of what stops hosts before their next step. `back`: the key that brings them back, with its verb, and where to."""
 
     def consequence(hosts: Sequence[HostState]) -> Effects:
         counts = Counter(map(leaves_from, hosts))
-        them = "it" if len(hosts) == 1 else "them"
-        stopped = f"Lost: the steps done so far; {back} {them}, from the first stage."
+        back_again = f"{back[0]} {'it' if len(hosts) == 1 else 'them'}{back[1]}"
+        armed = sum(is_disarmed_by_it(host) for host in hosts)
+        number = f", disarm {armed}" if armed and len(hosts) > 1 else ""
         return Effects(
             happens=tuple(_left(place, counts[place]) for place in Place if counts[place]),
-            lost=stopped if counts[Place.UNDER_WAY] else f"Nothing is lost; {back} {them}.",
-            yes=f"{verb} {_n(len(hosts))}",
+            lost=f"Lost: the steps done so far; {back_again}, from the first stage."
+            if counts[Place.UNDER_WAY]
+            else f"Nothing is lost; {back_again}.",
+            yes=f"{verb}{' and disarm' if armed and not number else ''} {_n(len(hosts))}{number}",
             gentler=gentler,
             kinds=frozenset(counts),
         )
@@ -135,6 +162,11 @@ def leaves_from(host: HostState) -> Place:
     if host.status.is_final:
         return Place.ARMED if host.armed else Place.ENDED
     return Place.UNDER_WAY if host.attempts else Place.UNTOUCHED
+
+
+def is_disarmed_by_it(host: HostState) -> bool:
+    """By a skip or a hold: whatever is armed, but for an install that goes on."""
+    return host.armed and leaves_from(host) is not Place.INSTALLING
 
 
 def _left(place: Place, count: int) -> str:
@@ -180,9 +212,15 @@ def disarming(hosts: Sequence[HostState]) -> Effects:
         )
     return Effects(
         happens=tuple(happens),
-        lost="Nothing is wiped. A later retry starts again at Power off.",
-        yes=f"disarm {_n(armed or len(hosts))}",
+        lost=f"Nothing is wiped. {_stays(hosts)}; a later retry starts again at Power off.",
+        yes="disarm only" if len(hosts) == 1 else f"disarm {_n(armed or len(hosts))}",
     )
+
+
+def _stays(hosts: Sequence[HostState]) -> str:
+    """What a disarm leaves them as."""
+    found = {host.status.value for host in hosts}
+    return f"{'It stays' if len(hosts) == 1 else 'They stay'} {found.pop() if len(found) == 1 else 'as they are'}"
 
 
 def putting_first(hosts: Sequence[HostState]) -> Effects:

@@ -98,6 +98,9 @@ class ControlledApp(AdjustableApp):
         if self.read_only:
             self.flash(f"read-only: {self.read_only}; comments are for who has control")
             return
+        if why := self.view.choose():
+            self.flash(why)
+            return
         names = tuple(self.view.chosen())
 
         def written(words: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from math import inf
 
 from rich.text import Text
 from textual.events import Click, MouseScrollDown, MouseScrollUp, Resize
@@ -22,6 +23,7 @@ from .turns import ROWS, Pieces
 from .view_context import ViewContext
 
 _KEPT = 500  # lines of hosts: ten screens of them, some megabytes
+_SEEN = 2.0  # seconds after which whoever looks has seen that another host has come to the first row
 
 
 class HostTable(FaultTolerant, KeptLines):
@@ -58,14 +60,15 @@ class HostTable(FaultTolerant, KeptLines):
         self._turn = 0  # the visible row from which on the next frame looks
         self.cursor = ""
         self._chosen = False  # an operator put the cursor on its host; until then it is on whatever comes first
+        self._slipped = -inf  # monotonic: when another host came under the cursor by itself; inf: the chosen one is not shown
         self.marks: dict[str, None] = {}
 
     # What is shown
 
-    def show(self, hosts: Iterable[HostState], *, sort: str, empty: Sequence[str] = ()) -> None:
+    def show(self, hosts: Iterable[HostState], *, sort: str, empty: Sequence[str] = (), asked: bool = False) -> None:
         """These hosts in this order; `painting` paints them. A cursor that was put on a host stays on it, else near where it was;
-        one on the first row stays there, so that who looks only sees what comes first. `sort`: the order; `empty`: why there are
-        none."""
+        one that was never moved stays on the first row, so that who looks only sees what comes first. `sort`: the order; `empty`:
+        why there are none; `asked`: a key has asked for it, so that a cursor whose host is not among them goes to the first."""
         rows, first = [host.name for host in hosts], not self._sort
         if sort != self._sort:
             self._sort = sort
@@ -75,12 +78,17 @@ class HostTable(FaultTolerant, KeptLines):
             self.refresh()
         if rows == self._rows:
             return
-        place, before = self._place.get(self.cursor, 0), self._visible
+        place, before, was = self._place.get(self.cursor, 0), self._visible, self.cursor
         self._rows, self._place = rows, {name: row for row, name in enumerate(rows)}
+        self._chosen = self._chosen and not (asked and self.cursor not in self._place)
         if not self._chosen:
             self.cursor = rows[0] if rows else ""
         elif self.cursor not in self._place:
             self.cursor = rows[min(place, len(rows) - 1)] if rows else ""
+        if asked:
+            self._slipped = -inf
+        elif was and self.cursor != was:
+            self._slipped = inf if self._chosen else self._view_context.monotonic()
         self._keep_in_view()
         if first:
             self.refresh()  # in the size that the panels will have left it
@@ -146,9 +154,19 @@ class HostTable(FaultTolerant, KeptLines):
         self.replace(now)
 
     def tick(self) -> None:
-        """Once a second: the times of visible hosts that move are old."""
-        hosts = self._rollout.hosts
-        self._stale.update(name for name in self._visible if hosts[name].since)
+        """Once a second: the times of visible hosts are old, and so is what hosts that have not begun wait for."""
+        self._stale.update(self._visible)
+
+    # Acting
+
+    def choose(self) -> str:
+        """The cursor stays on its host from now on: a key is to act on it. Empty: it does; else another host has come under the
+        cursor since the operator looked, and this says so."""
+        slipped, self._slipped = self._slipped, -inf
+        self._chosen = bool(self.cursor)
+        if not self.cursor or self._view_context.monotonic() - slipped >= _SEEN:
+            return ""
+        return f"cursor now on {self._rollout.hosts[self.cursor].short}: press again (nothing was done)"
 
     # Moving
 
@@ -158,13 +176,19 @@ class HostTable(FaultTolerant, KeptLines):
             place = self._place.get(self.cursor, 0)
             self.go(min(max(0, place + rows), len(self._rows) - 1))
 
+    def follow(self) -> None:
+        """The cursor to the first row, on whatever comes first."""
+        self.go(0)
+        self._chosen = False
+
     def go(self, row: int) -> None:
-        """The cursor to this row."""
+        """The cursor to this row, and it stays on its host."""
+        self._slipped = -inf
         if not self._rows:
             return
         before, top = self._place.get(self.cursor, 0), self._top
         row = min(max(0, row), len(self._rows) - 1)
-        self.cursor, self._chosen = self._rows[row], row > 0
+        self.cursor, self._chosen = self._rows[row], True
         self._keep_in_view()
         if top != self._top:
             self._moved = []

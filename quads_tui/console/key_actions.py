@@ -175,7 +175,7 @@ KEY_ACTIONS = (
         tuple(RETRYABLE),
         4,
         make_command=lambda hosts, _: Retry(hosts, from_start=True),
-        label="retry from first stage",
+        label="retry",  # and from where (key_labels)
         consequence=retrying("start again", from_start=True),
     ),
     KeyAction(
@@ -192,7 +192,7 @@ KEY_ACTIONS = (
         "skipped by the operator",
         consequence=leaving(
             "skip",
-            "u returns",
+            ("u returns", " to the rollout"),
             "h holds hosts: they stay in the rollout until released.",
         ),
     ),
@@ -221,7 +221,7 @@ KEY_ACTIONS = (
         "REASON",
         Hold,
         "held by the operator",
-        consequence=leaving("hold", "H releases", "p pauses new hosts only; hosts under way continue."),
+        consequence=leaving("hold", ("H releases", ""), "p pauses new hosts only; hosts under way continue."),
     ),
     KeyAction(
         "release",
@@ -348,7 +348,7 @@ KEY_ACTIONS = (
     KeyAction("symbols", "b", "b", "next set of symbols: braille, blocks or ASCII", argument="NAME"),
     KeyAction("mute", "B", "B", "bell off or on; it rings for a new kind of failure, a pause, and the end of the rollout"),
     KeyAction("shot", "S", "S", "save a screenshot (SVG, text) and the state (JSON) in the directory of the rollout"),
-    KeyAction("command", "colon", ":", "type a command; tab completes", footer=5),
+    KeyAction("command", "colon", ":", "type a command; tab completes", footer=4),
     KeyAction("palette", "ctrl+p", "ctrl+p", "list of all commands, those for the host under the cursor first"),
     KeyAction("help", "question_mark", "?", "this help", footer=9),
     KeyAction(

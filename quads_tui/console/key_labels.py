@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from enum import IntEnum
 
 from quads_tui.render.names import brief
 from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.retries import retry_effect
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .consequences import Place, leaves_from
+from .consequences import Place, goes_on, is_disarmed_by_it, leaves_from
 from .key_actions import KeyAction
 from .questions import pause_reasons
+
+
+class Room(IntEnum):
+    """How many words the keys may have."""
+
+    LEAST = 0
+    LITTLE = 1
+    LESS = 2
+    ALL = 3
+
 
 _NAMED = 12  # cells of the longest name that the keys of a host stand behind
 
@@ -26,6 +38,7 @@ class KeyLabels:
         self._marked = marked
         self._statuses = Counter(host.status for host in self._hosts)
         self._armed = sum(host.armed and host.status in RETRYABLE for host in self._hosts)
+        self._disarmed = sum(map(is_disarmed_by_it, self._hosts))  # by a skip
 
     @property
     def subject(self) -> str:
@@ -35,36 +48,47 @@ class KeyLabels:
             return name if len(name) <= _NAMED else "this host"
         return f"{len(self._hosts):,} marked" if self._marked else f"these {len(self._hosts):,} hosts"
 
-    def of_hosts(self, action: KeyAction) -> str:
-        """Of an action on hosts; empty: it would do nothing to any of them."""
-        number = sum(self._statuses[status] for status in action.statuses)
-        if action.name == "disarm":
-            return f"disarm {self._armed:,} armed" if len(self._hosts) > 1 and self._armed else "disarm" if self._armed else ""
-        if not number:
+    def of_hosts(self, action: KeyAction, room: Room = Room.ALL) -> str:
+        """Of an action on hosts; empty: it would do nothing to any of them, or what another key does."""
+        number, one = sum(self._statuses[status] for status in action.statuses), len(self._hosts) == 1
+        if not number or (action.name == "disarm" and not self._armed):
             return ""
-        if len(self._hosts) == 1:
-            return _skipping(self._hosts[0]) if action.name == "skip" else action.label
-        verb, _, rest = action.label.partition(" ")
-        words = f"{verb} {number:,} {rest}".rstrip()
-        return f"{words}, disarm {self._armed:,}" if action.name == "skip" and self._armed else words
+        match action.name:
+            case "disarm":
+                return "disarm only" if one else f"disarm {self._armed:,} armed"
+            case "skip":
+                if one:
+                    return _skipping(self._hosts[0], room)
+                return f"skip {number:,}" + (f", disarm {self._disarmed:,}" if self._disarmed else "")
+            case "retry" | "restart":
+                return self._retrying(action, "" if one else f" {number:,}", short=room is Room.LEAST)
+            case _:
+                verb, _, rest = action.label.partition(" ")
+                return action.label if one else f"{verb} {number:,} {rest}".rstrip()
 
-    def of_screen(self, action: KeyAction, *, short: bool) -> str:
-        """Of an action on the rollout or the screen; empty: it would do nothing. `short`: there is little room."""
+    def _retrying(self, action: KeyAction, number: str, *, short: bool) -> str:
+        hosts, from_start = [host for host in self._hosts if host.status in action.statuses], action.name == "restart"
+        if from_start and all(retry_effect(host) is retry_effect(host, True) and not host.given_back for host in hosts):
+            return ""
+        return f"{action.label}{number} {goes_on(hosts, from_start=from_start, short=short)}".rstrip()
+
+    def of_screen(self, action: KeyAction, room: Room = Room.ALL) -> str:
+        """Of an action on the rollout or the screen; empty: it would do nothing."""
         rollout = self._rollout
         if action.name == "pause":
             if pause_reasons(rollout.paused, "admission"):
                 return "resume new hosts"
             return action.label if rollout.counts[HostStatus.QUEUED] else ""
-        if action.name == "leave" and rollout.over_at is None and rollout.time.carried and not short:
+        if action.name == "leave" and room <= Room.LITTLE:
+            return "leave"
+        if action.name == "leave" and room is Room.ALL and rollout.over_at is None and rollout.time.carried:
             return "leave; rollout continues"
         return action.label
 
 
-def _skipping(host: HostState) -> str:
-    match leaves_from(host):
-        case Place.INSTALLING:
-            return "skip, install continues"
-        case Place.ENDED | Place.UNTOUCHED:
-            return "skip"
-        case Place.UNDER_WAY | Place.ARMED:
-            return "skip and disarm" if host.armed else "skip"
+def _skipping(host: HostState, room: Room) -> str:
+    if leaves_from(host) is Place.INSTALLING:
+        return "skip, install continues"
+    if is_disarmed_by_it(host):
+        return "skip and disarm"
+    return "skip (out of rollout)" if room > Room.LITTLE else "skip"

@@ -53,7 +53,7 @@ class Listing:
 
     def _list(self) -> Pieces:
         hosts = yield from self._hosts()
-        self._show(hosts)
+        self._show(hosts, asked=True)
         self._listed()
 
     def sort_again(self) -> Pieces:
@@ -68,8 +68,8 @@ class Listing:
             self._show(hosts)
             yield False
 
-    def _show(self, hosts: list[HostState]) -> None:
-        self._table.show(hosts, sort=self._filter.sort, empty=self._filter.empty)
+    def _show(self, hosts: list[HostState], *, asked: bool = False) -> None:
+        self._table.show(hosts, sort=self._filter.sort, empty=self._filter.empty, asked=asked)
 
     @property
     def _rows_may_move(self) -> bool:

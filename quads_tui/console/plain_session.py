@@ -65,8 +65,8 @@ class PlainSession:
         """Print the first lines. `accepts_commands`: commands can be typed."""
         rollout, title = self._rollout, self._view_context.view.title
         self._print(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
-        if clock := rollout.time.clock_name:
-            self._print(f"Times are those of the {clock}: {rollout.speed:g} times real time, counted from the start.")
+        if speed := rollout.time.speed_words:
+            self._print(f"All times are the rehearsal's own: {speed}, counted from the start.")
         for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
             self._print(f"Warning: {warning}")
         if not self._view_context.read_only and (comments := comments_summary(rollout.hosts.values())):

@@ -56,6 +56,9 @@ class RowCommandKeys:
         if view.place not in command.where:
             self._app.flash(f"{name} can be used only on: {', '.join(command.where)}")
             return
+        if why := view.choose():
+            self._app.flash(why)
+            return
         chosen = view.chosen()
         hosts = [host for host in chosen if runner.is_for(command, host)]
         try:

@@ -57,6 +57,11 @@ class RolloutActions(Protocol):
         """Where assignment files are looked for."""
         ...
 
+    @property
+    def new_elsewhere(self) -> str:
+        """How to begin a new rollout, where that is not possible on this screen; empty: it is."""
+        ...
+
     def sources(self) -> Sequence[Source]:
         """What a new rollout can be made from now. Reads the disk: not for the loop."""
         ...
@@ -262,7 +267,8 @@ class StartScreen(SafeScreen, Screen[None]):
         if not self._rows:
             state = self._actions.state
             reading = [Text(cut(f" reading the rollouts in {state}", width, self._symbols.ellipsis), QUIET)]
-            lines = rollout_list.empty(state, self._actions.places, width) if self._actions.is_read else reading
+            empty = rollout_list.empty(state, self._actions.places, width, self._actions.new_elsewhere)
+            lines = empty if self._actions.is_read else reading
         room = max(1, height - 4)
         top = max(0, min(at - room // 2, len(lines) - room))
         lines = lines[top : top + room]
@@ -287,6 +293,8 @@ class StartScreen(SafeScreen, Screen[None]):
                 return group is RowGroup.UNFINISHED
             case "attach":
                 return group is RowGroup.RUNNING
+            case "new":
+                return not self._actions.new_elsewhere
             case _:
                 return True
 
@@ -327,4 +335,7 @@ class StartScreen(SafeScreen, Screen[None]):
             self.start.flash("resume is possible only for an unfinished rollout that no process runs")
 
     def action_new(self) -> None:
-        self.start.choose_source()
+        if elsewhere := self._actions.new_elsewhere:
+            self.start.flash(elsewhere)
+        else:
+            self.start.choose_source()

@@ -8,6 +8,7 @@ from quads_tui.render.host_filter import HostFilter, host_filter
 from quads_tui.render.host_order import ORDERS, Slowness, ordered_in_pieces
 from quads_tui.render.nearest import nearest_name, nearest_value
 from quads_tui.render.numbers import count
+from quads_tui.render.reasons import cause_words
 from quads_tui.rollout.state import FailureGroup, HostState
 
 from .settings import MOST_FILTERS, NAME, SavedFilter, Settings
@@ -59,7 +60,7 @@ class TableFilter:
         words = "   failures only" if self.failures_only else ""
         if self.group:
             stage = self.group.stage.label if self.group.stage else "the start"
-            words += f"   only {self.group.cause.value} at {stage} (esc: all)"
+            words += f"   only {cause_words(self.group.stage, self.group.cause)} at {stage} (esc: all)"
         words += f"   filter {self.words!r}" if self.words else ""
         if self.sort == ORDERS[0]:
             return f"{words}   most urgent {'last' if self.reversed else 'first'}"

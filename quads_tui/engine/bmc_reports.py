@@ -12,6 +12,7 @@ from quads_tui.rollout.events import BmcReported
 from quads_tui.rollout.ports import REFUSALS
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.time_words import limit_words
 
 from .gate import RolloutGate
 from .host_tasks import HostTasks, internal_error
@@ -73,7 +74,7 @@ class BmcReports:
             async with asyncio.timeout(_LONGEST):
                 report = await client.report()
         except TimeoutError:
-            report = BmcReport(error=f"no whole answer within {_LONGEST:.0f} s")
+            report = BmcReport(error=f"no whole answer within {limit_words(_LONGEST * self.ports.clock.speed)}")
         except (StageFailure, *REFUSALS) as no:
             report = BmcReport(error=str(no) or "the rollout is stopping")
         except Exception as error:  # of ours: told, and nobody else's

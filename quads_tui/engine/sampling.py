@@ -9,7 +9,7 @@ from .context import RolloutContext
 
 
 async def sample(context: RolloutContext, lane: Lane) -> None:
-    """Every `context.sample_seconds` (real), until cancelled. Latencies in real seconds, ages in own ones."""
+    """Every `context.sample_seconds` (real), until cancelled. Latencies are kept in real seconds, ages in own ones."""
     meters, clock = context.meters, context.clock
     while True:
         began = clock.now()
@@ -29,6 +29,6 @@ async def sample(context: RolloutContext, lane: Lane) -> None:
             "late": round(late, 2),
         }
         for name in METERS:
-            point = getattr(meters, name).points[-1]
+            point = getattr(meters, name).sampled
             figures[name] = [round(point.p50, 4), round(point.p95, 4), point.exchanges, point.errors, round(point.work, 4)]
         context.journal.sample(clock.wall(), figures)

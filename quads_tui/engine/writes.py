@@ -13,6 +13,7 @@ from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, OutcomeHidden, Probe, QueueAway, Ticket, WriteAbsent
 from quads_tui.rollout.repairs import GIVE_BACK
 from quads_tui.rollout.stages import ActResult
+from quads_tui.rollout.waits import FOR_ITS_TURN
 
 from .memory import HostMemory
 from .ports import Ports
@@ -300,7 +301,7 @@ class HostWrites:
 
         tries = 0
         while True:
-            acts.note(f"waiting for its turn in the Foreman write queue ({act})", waits=True)
+            acts.note(f"{FOR_ITS_TURN}in the Foreman write queue ({act})", waits=True)
             try:
                 return await self._sent(acts, act, detail, carry, probe)
             except QueueAway as away:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,10 @@ def dsn_option(text: str) -> SecretSource | str:
     if found := re.fullmatch(r"\{\s*(file|env)\s*:\s*(\S+?)\s*\}", text):
         kind, what = found.groups()
         if kind == "file":
-            return SecretSource("file", Path("--cluster"), 0, "--cluster", path=Path(what))
+            path = Path(what)  # a shell leaves the ~ in it as it is
+            with suppress(RuntimeError):  # of a user who is not known
+                path = path.expanduser()
+            return SecretSource("file", Path("--cluster"), 0, "--cluster", path=path)
         return SecretSource("env", Path("--cluster"), 0, "--cluster", variable=what)
     if has_password(text):
         raise password_typed()

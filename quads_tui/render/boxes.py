@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from math import log10
 from typing import NamedTuple
 
 from rich.text import Text
@@ -57,6 +58,11 @@ def box(title: Text, state: Text, lines: Sequence[Text], foot: tuple[str, str, s
     return [fitted(head, width, ellipsis=symbols.ellipsis), *body, fitted(low, width, ellipsis=symbols.ellipsis)]
 
 
+def rows_of(width: int, height: int) -> int:
+    """Of the boxes on a screen of this size; 2: there is only room for their figures."""
+    return 2 if width < 100 or height < 34 else 9 if height >= 52 else 7
+
+
 def beside(boxes: Sequence[Sequence[Text]]) -> list[Text]:
     """Boxes of the same height, side by side."""
     return [Text.assemble(*(one[row] for one in boxes)) for row in range(len(boxes[0]))]
@@ -104,7 +110,7 @@ def queue_box(
     """What Foreman is writing, who is next, how quick it is and until when. `own`: now, by the rollout's own clock."""
     lane, left = meters.lane, hosts_left(rollout, forecast)
     state = Text().append(f"{lane.depth:,}", STRONG).append(" ready, ").append(f"{left:,}", STRONG).append(" left to write")
-    lines = [_writing(rollout, meters, own), _next(meters, width - 2), _rate(rollout, meters, forecast, width - 2)]
+    lines = [_writing(rollout, meters, own, width - 2), _next(meters, width - 2), _rate(rollout, meters, forecast, width - 2)]
     per = PER_CELL[symbols.graphs]
     rows, cells = height - 2 - len(lines), width - 9
     span = Span.of(rollout.speed, per * cells, _QUEUE, len(meters.lane_depths))
@@ -134,7 +140,7 @@ def _with_axis(drawn: Sequence[Text], top: str, bottom: str, width: int, symbols
     ]
 
 
-def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
+def _writing(rollout: Rollout, meters: Meters, own: float, room: int) -> Text:
     lane = meters.lane
     if lane.shut:
         return _labelled("blocked", (lane.shut, BAD))
@@ -148,9 +154,13 @@ def _writing(rollout: Rollout, meters: Meters, own: float) -> Text:
         (_short(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD]),
         (f"{_GAP}{duration(max(0.0, own - flight.since))}", STRONG),
     ]
-    parts += [(f", usually {latency(usual.mean)}", QUIET)] if len(usual) else []
-    parts += [(f"; and {counted(len(lane.in_flight) - 1, 'more host')}", QUIET)] if len(lane.in_flight) > 1 else []
-    return _labelled("writing", *parts)
+    more = f"; and {counted(len(lane.in_flight) - 1, 'more host')}" if len(lane.in_flight) > 1 else ""
+    known = f", usually {latency(usual.quantile(0.5))}" if len(usual) else ""
+    for words in (f"{known} (last {counted(len(usual), 'write')})" if known else "", known):
+        line = _labelled("writing", *parts, (words, QUIET), (more, QUIET))
+        if line.cell_len <= room:
+            break
+    return line
 
 
 def _next(meters: Meters, width: int) -> Text:
@@ -169,13 +179,23 @@ def _next(meters: Meters, width: int) -> Text:
 
 def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Text:
     rate = forecast.writes_per_minute
-    idle = f"idle {100 * meters.idle:.0f} %" if len(meters.lane_writing) > 1 else ""
+    share, seconds = meters.idle
+    idle = f", Foreman idle {100 * share:.0f} %" if seconds > 1 else ""
+    over = f"{idle} of the last {duration(seconds * rollout.speed)}" if idle else ""
     last = "" if forecast.written_at is None else rollout.time.clock(forecast.written_at, forecast.at)
+    between = len(rollout.durations.between)  # what the average is of
     line = Text()
-    for share in (f", Foreman {idle} of the time", f", Foreman {idle}", ""):
-        pace = [(f"{rate:.1f}", STRONG), (" writes a minute", "")] if rate else [("not known yet", QUIET)]
+    for pace, of, free in (
+        (" writes a minute", f" (last {between} writes)", over),
+        (" writes a minute", f" (last {between} writes)", idle),
+        (" writes a minute", f" (last {between} writes)", ""),
+        (" writes a minute", f" (last {between})", ""),
+        (" a minute", f" (last {between})", ""),
+        (" a minute", "", ""),
+    ):
+        known = [(f"{rate:.1f}", STRONG), (pace, ""), (of, QUIET)] if rate else [("not known yet", QUIET)]
         end = [(", last write about ", QUIET), (last, STRONG)] if last else []
-        line = _labelled("average", *pace, (share if idle else "", QUIET), *end)
+        line = _labelled("average", *known, (free, QUIET), *end)
         if line.cell_len <= room:
             break
     return line
@@ -261,7 +281,7 @@ def latency_box(
     height: int,
     symbols: Symbols = BRAILLE,
 ) -> list[Text]:
-    """How long one service takes to answer, in real time: p50 dim and p95 bright of one meter, or the medians of two (the first
+    """How long one service takes to answer: p50 dim and p95 bright of one meter, or the medians of two (the first
     dim, the other bright), on a logarithmic axis, with the figures of the time that is shown.
     """
     per = PER_CELL[symbols.graphs]
@@ -285,8 +305,7 @@ def latency_box(
         _answered([window for _, _, window in found], work, width - 2),
     ]
     what = Text().append(f"{title} latency", STRONG).append(" (median)" if len(found) > 1 else "", QUIET)
-    unit = "1x time" if speed != 1 else ""  # all other times on the screen are the rollout's own
-    return box(what, Text(), lines, (span.since, unit, "now"), width, symbols)
+    return box(what, Text(), lines, (span.since, "", "now"), width, symbols)
 
 
 def _curve(meter: Meter, which: str, span: Span, count: int) -> list[float | None]:
@@ -330,7 +349,9 @@ def _answered(windows: Sequence[Window], work: float, room: int) -> Text:
 
 
 def decade_words(seconds: float) -> str:
-    """A power of ten: 10 ms, 1 s."""
+    """A power of ten: 10 ms, 1 s, 1e4 s."""
+    if seconds >= 10_000:
+        return f"1e{round(log10(seconds))} s"
     return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
 
 
@@ -411,7 +432,7 @@ def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BR
     while sum(part.cell_len for part in parts) + len(least) + len(told) > width + 1 and len(parts) > 1:
         parts.pop()
     line = Text().join(parts)[2:]
-    first = " median latency: " if speed == 1 else " median, 1x time: "
+    first = " median latency: "
     whole = f"{told}in {duration(seconds * speed)} "
     for label, words in ((first, whole), (first, told), (least, told), (" ", told)):
         if len(label) + line.cell_len + 1 + len(words) <= width:

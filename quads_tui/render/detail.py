@@ -100,5 +100,5 @@ def history(host: HostState, exchanges: Iterable[Exchange], width: int, time: Ro
 def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, time: RolloutTime) -> str:
     """The same as plain text, for a ticket."""
     lines = [*detail_head(host, now=now, time=time, width=200), *history(host, exchanges, 200, time)]
-    lines += [Text(f" times: {time.clock_name}")] if time.clock_name else []
+    lines += [Text(f" rehearsal at {time.speed_words}: all times are its own")] if time.speed_words else []
     return "\n".join(line.plain.rstrip() for line in lines)

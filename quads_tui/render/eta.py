@@ -13,8 +13,8 @@ UNKNOWN = "end not known yet"
 
 
 def marked(time: RolloutTime, now: float) -> str:
-    """For a line whose times are not those on the wall: that they are not, and what the clock shows; else nothing."""
-    return "" if time.is_real else f" ({time.clock_name}: now {time.clock(now, now)})"
+    """For a line that stands alone, where its times are not those on the wall: what the clock of them shows; else nothing."""
+    return "" if time.is_real else f" (now {time.clock(now, now)} at {time.speed_words})"
 
 
 def header_words(forecast: Forecast, width: int, time: RolloutTime) -> str:

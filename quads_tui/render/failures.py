@@ -16,7 +16,7 @@ from .line import fitted
 from .names import brief
 from .numbers import count
 from .palette import BAD, CURSOR, QUIET, RULE, STAGE_STYLES, STRONG, lifted
-from .reasons import fitting, reason_ways
+from .reasons import cause_words, fitting, reason_ways
 from .symbols import BRAILLE, Symbols
 
 _STAGE = max(len(stage.label) for stage in Stage)  # cells
@@ -92,14 +92,14 @@ def failures_line(rollout: Rollout, width: int, now: float, symbols: Symbols = B
     line, shown = Text(" causes ", QUIET), 0
     for group in found:
         part = Text("  ").append(f"{len(group.hosts)}", BAD).append(" at ", QUIET)
-        part.append_text(_stage(group)).append(f": {group.cause.value}")
-        if line.cell_len + part.cell_len + len("  F: 99 more causes ") > width:
+        part.append_text(_stage(group)).append(f": {cause_words(group.stage, group.cause)}")
+        if line.cell_len + part.cell_len + len("  F: 99 more ") > width:
             break
         part.stylize(_standing_for(key_of(group)))
         line.append_text(part)
         shown += 1
     more = len(found) - shown
-    rest = Text(f"F: {count(more, 'more cause')} " if more else "", QUIET)
+    rest = Text(f"F: {more} more " if more else "", QUIET)
     rest.stylize(_ALL)
     return [*outages, fitted(line, width, rest, ellipsis=symbols.ellipsis)]
 

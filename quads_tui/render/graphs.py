@@ -28,7 +28,8 @@ WINDOWS = {"whole run": 0, "30 min": 1800}
 """Rollout seconds that the graphs show; 0: all there is."""
 _LABEL = 8  # cells of the labels of the y axis
 _CLOCK = 5  # cells of a time of this day
-_LEGEND = 24  # cells of the figures at the right
+_LEGEND, _WIDE_LEGEND = 24, 32  # cells of the figures at the right: the wide ones have room for the stages' whole names
+_WIDE = 110  # cells from which on they are wide
 _PREPARING = (Stage.POWER_OFF, Stage.PXE_SET)  # drawn as one: both are short
 _WISHES = ("hosts", "redfish", "hosts", "under way", "reads", "writes", "hosts", "queue", "foreman", "rate", "under way", "ipmi")
 
@@ -67,7 +68,7 @@ def screen(
         forecast,
         now=now,
         own=own,
-        cells=width - _LABEL - _LEGEND - 2,
+        width=width,
         window=window,
         symbols=symbols,
         coloured=coloured,
@@ -83,7 +84,7 @@ def screen(
     lines: list[Text] = []
     for name, panel in panels.items():
         lines.append(_titled(panel, width, symbols))
-        lines += _framed(panel, rows[name], width, symbols)
+        lines += _framed(panel, rows[name], width, drawn.legend, symbols)
     return [*lines, *drawn.axis(axis, width)]
 
 
@@ -95,25 +96,17 @@ def _titled(panel: _Panel, width: int, symbols: Symbols) -> Text:
     return fitted(head.append_text(right), width, ellipsis=symbols.ellipsis)
 
 
-def _framed(panel: _Panel, rows: int, width: int, symbols: Symbols) -> list[Text]:
+def _framed(panel: _Panel, rows: int, width: int, cells: int, symbols: Symbols) -> list[Text]:
+    """`cells`: of the figures."""
     labels, drawn, legend = panel.draw(rows)
     lines = []
     for row in range(rows):
         label = labels[row] if row < len(labels) else ""
         line = Text().append(f"{label:>{_LABEL - 1}}", QUIET).append(symbols.tick if label else symbols.box[-1], RULE)
         line.append_text(drawn[row])
-        figures = fitted(legend[row], _LEGEND - 1, ellipsis=symbols.ellipsis) if row < len(legend) else Text()
+        figures = fitted(legend[row], cells - 1, ellipsis=symbols.ellipsis) if row < len(legend) else Text()
         lines.append(fitted(line.append("  ").append_text(figures), width, ellipsis=symbols.ellipsis))
     return lines
-
-
-def _figure(words: str, value: str, *, key: tuple[str, str] | None = None, style: str = STRONG, most: str = "") -> Text:
-    """One line of figures: `key` is glyph and style of what is drawn."""
-    line = Text()
-    if key is not None:
-        line.append(*key).append(" ")
-    right = Text().append(f"peak {most} " if most else "", QUIET).append(value, style)
-    return fitted(line.append(words, "" if value not in ("0", "none") else QUIET), _LEGEND - 1, right)
 
 
 def _axis_labels(rows: int, top: str, middle: str, bottom: str) -> list[str]:
@@ -137,11 +130,13 @@ class _Graphs:
         *,
         now: float,
         own: float,
-        cells: int,
+        width: int,
         window: str,
         symbols: Symbols,
         coloured: bool,
     ) -> None:
+        self.legend = _WIDE_LEGEND if width >= _WIDE else _LEGEND  # cells
+        cells = width - _LABEL - self.legend - 2
         self._rollout, self._meters, self._forecast = rollout, meters, forecast
         self._own = own
         self._cells = cells
@@ -191,6 +186,18 @@ class _Graphs:
         lines = [Text(" " * _LABEL).append_text(ticks), Text(" " * _LABEL).append_text(words).append("  ").append_text(key)]
         return [fitted(line, width, ellipsis=self._symbols.ellipsis) for line in lines[-rows:]]
 
+    def _figure(
+        self, words: str, value: str, *, key: tuple[str, str] | None = None, style: str = STRONG, most: str = "", short: str = ""
+    ) -> Text:
+        """One line of figures: `key` is glyph and style of what is drawn; `short`: the words where there is no room for them."""
+        line = Text()
+        if key is not None:
+            line.append(*key).append(" ")
+        right = Text().append(f"peak {most} " if most else "", QUIET).append(value, style)
+        if short and line.cell_len + len(words) + 1 + right.cell_len > self.legend - 1:
+            words = short
+        return fitted(line.append(words, "" if value not in ("0", "none") else QUIET), self.legend - 1, right)
+
     def _panel(
         self,
         title: str,
@@ -238,43 +245,55 @@ class _Graphs:
         drawn += area(self._area, failed, 1, top, style=BAD, shade=self._shade, shaded=SHADE)
         now = self._newest
         legend = [
-            _figure("not written", f"{now.not_written:,}", key=(" ", NOT_WRITTEN)),
-            _figure("ON, INS", f"{now.at_stage(*after):,}", key=(symbols.heights[Stage.INSTALL], install)),
-            _figure("done", f"{now.done:,}", key=(symbols.done, done)),
+            self._figure("not written", f"{now.not_written:,}", key=(" ", NOT_WRITTEN)),
+            self._stages(after, key=(symbols.heights[Stage.INSTALL], install)),
+            self._figure("done", f"{now.done:,}", key=(symbols.done, done)),
         ]
         for words, count in (("skipped", now.skipped), ("held", now.held)):
-            legend += [_figure(words, f"{count:,}", key=(" ", ""))] if count else []
+            legend += [self._figure(words, f"{count:,}", key=(" ", ""))] if count else []
         legend = legend[: rows - 1]
         legend += [Text()] * (rows - 1 - len(legend))
-        legend.append(_figure("failed", f"{now.failed:,}", key=(symbols.failed, BAD), style=BAD if now.failed else QUIET))
+        legend.append(self._figure("failed", f"{now.failed:,}", key=(symbols.failed, BAD), style=BAD if now.failed else QUIET))
         labels = _axis_labels(rows - 1, f"{hosts:,}", f"{hosts // 2:,}", "0")
         return [*labels, f"{top:,}"], drawn, legend
 
     def _under_way(self, rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
         """The stages between not started and installing, which have few hosts at a time."""
         symbols = self._symbols
-        kinds = [("ON", (Stage.POWER_ON,)), ("BLD", (Stage.FOREMAN_BUILD,)), ("OFF PXE", _PREPARING)]
-        columns = [None if counts is None else [counts.at_stage(*stages) for _, stages in kinds] for counts in self._counts]
-        layers = [self._layer(STAGE_STYLES[stages[0]], symbols.heights[stages[0]]) for _, stages in kinds]
+        kinds = ((Stage.POWER_ON,), (Stage.FOREMAN_BUILD,), _PREPARING)
+        columns = [None if counts is None else [counts.at_stage(*stages) for stages in kinds] for counts in self._counts]
+        layers = [self._layer(STAGE_STYLES[stages[0]], symbols.heights[stages[0]]) for stages in kinds]
         top = rounded_top(max((sum(values) for values in columns if values), default=1))
         legend = []
-        for place, (words, stages) in enumerate(kinds):
+        for place, stages in enumerate(kinds):
             most = max((values[place] for values in columns if values), default=0)
             key = (symbols.heights[stages[0]], STAGE_STYLES[stages[0]])
-            legend.append(_figure(words, f"{self._newest.at_stage(*stages):>3,}", key=key, most=f"{most:,}"))
+            legend.append(self._stages(stages, key=key, most=f"{most:,}"))
         if rows < len(kinds):
             legend = self._in_two_lines(kinds)
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), self._stack(layers, columns, rows, top), legend[::-1]
 
-    def _in_two_lines(self, kinds: Sequence[tuple[str, tuple[Stage, ...]]]) -> list[Text]:
+    def _stages(self, stages: Sequence[Stage], *, key: tuple[str, str], most: str = "") -> Text:
+        """How many hosts stand at these stages now."""
+        words, short = (", ".join(names) for names in zip(*((stage.label, stage.short) for stage in stages), strict=True))
+        count = f"{self._newest.at_stage(*stages):>{3 if most else 0},}"
+        return self._figure(words, count, key=key, most=most, short=short)
+
+    def _in_two_lines(self, kinds: Sequence[Sequence[Stage]]) -> list[Text]:
         """The figures of now alone, from below: the last kind above the others."""
-        parts = []
-        for words, stages in kinds:
-            count = self._newest.at_stage(*stages)
-            key = Text().append(self._symbols.heights[stages[0]], STAGE_STYLES[stages[0]])
-            parts.append(key.append(f" {words} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET))
-        first, second, last = parts
-        return [second.append("   ").append_text(first), last]
+
+        def lines(whole: bool) -> list[Text]:
+            parts = []
+            for stages in kinds:
+                words = ", ".join(stage.label if whole else stage.short for stage in stages)
+                count = self._newest.at_stage(*stages)
+                key = Text().append(self._symbols.heights[stages[0]], STAGE_STYLES[stages[0]])
+                parts.append(key.append(f" {words} ", "" if count else QUIET).append(f"{count:,}", STRONG if count else QUIET))
+            first, second, last = parts
+            return [second.append("   ").append_text(first), last]
+
+        found = lines(whole=True)
+        return found if max(line.cell_len for line in found) < self.legend else lines(whole=False)
 
     @property
     def _newest(self) -> StageCounts:
@@ -309,12 +328,12 @@ class _Graphs:
         build = STAGE_STYLES[Stage.FOREMAN_BUILD]
         drawn = area(self._area, found, rows, top, style=build, zero=RULE, shade=self._shade, shaded=SHADE)
         legend = [
-            _figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"),
-            _figure("left to write", f"{forecast.writes_left:,}"),
+            self._figure("ready", f"{meters.lane.depth:>3,}", most=f"{most:,.0f}"),
+            self._figure("left to write", f"{forecast.writes_left:,}"),
         ]
         if forecast.written_at is not None and forecast.writes_left:
             at = self._rollout.time.clock(forecast.written_at, forecast.at)
-            legend.append(_figure("last write about" if len(at) <= _CLOCK else "last write", at))
+            legend.append(self._figure("last write about" if len(at) <= _CLOCK else "last write", at))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 
     def _rate(self, rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
@@ -332,8 +351,8 @@ class _Graphs:
         written = self._newest.writes - first.writes
         busy = [place for place, rate in enumerate(rates) if rate]
         average = written / ((busy[-1] - busy[0] + 1) * minutes) if busy else 0.0
-        legend = [_figure("written", f"{written:,}"), _figure("on average", f"{average:.1f}")]
-        legend.append(_figure("blocked", duration(self._blocked_seconds()) if any(self._shade) else "none"))
+        legend = [self._figure("written", f"{written:,}"), self._figure("on average", f"{average:.1f}")]
+        legend.append(self._figure("blocked", duration(self._blocked_seconds()) if any(self._shade) else "none"))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 
     def _blocked_seconds(self) -> float:
@@ -349,8 +368,7 @@ class _Graphs:
         found = [(name, meter, meter.over(self._seconds)) for name, meter in meters]
         errors = sum(window.errors for _, _, window in found)
         right = Text().append(f"{errors:,} unanswered" if errors else "all answered", STRONG if errors else QUIET)
-        unit = "" if self._rollout.time.is_real else ", 1x time"  # all other times are by the rollout's own clock
-        note = f"{'median ' if len(found) > 1 else ''}latency{unit}, logarithmic"
+        note = f"{'median ' if len(found) > 1 else ''}latency, logarithmic"
 
         def draw(rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:
             return self._latencies(found, rows)
@@ -364,8 +382,8 @@ class _Graphs:
             ((_, meter, window),) = found
             curves = list(zip(self._curves(meter), (QUIET, STRONG), strict=True))
             legend = [self._latency("p95", window.p95, window, STRONG), self._latency("median", window.p50, window, QUIET)]
-            legend += [_figure("in Foreman itself", latency(meter.work), style=QUIET)] if meter.work else []
-            legend.append(_figure("requests", f"{window.exchanges:,}", style=QUIET))
+            legend += [self._figure("in Foreman itself", latency(meter.work), style=QUIET)] if meter.work else []
+            legend.append(self._figure("requests", f"{window.exchanges:,}", style=QUIET))
         else:
             styles = (QUIET, STRONG)
             curves = [(self._curves(meter)[0], style) for (_, meter, _), style in zip(found, styles, strict=True)]
@@ -379,7 +397,7 @@ class _Graphs:
 
     def _latency(self, words: str, seconds: float, window: Window, style: str) -> Text:
         key = {"braille": "⠒⠒", "block": "▪▪", "ascii": ".."}[self._symbols.graphs]
-        return _figure(words, latency(seconds) if window.exchanges else "none", key=(key, style), style=style)
+        return self._figure(words, latency(seconds) if window.exchanges else "none", key=(key, style), style=style)
 
     def _curves(self, meter: Meter) -> tuple[list[Value], list[Value]]:
         """p50 and p95. A column of several points is as these merged (MeterPoint.merged); a time without a request is a gap."""

@@ -9,15 +9,15 @@ from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.lateness import Lateness, late_short
-from quads_tui.rollout.stages import HostStatus
-from quads_tui.rollout.state import Rollout
+from quads_tui.rollout.stages import HostStatus, Kind
+from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import paused_subject
 
 from .eta import header_words
 from .host_bar import ORDER, HostShares
 from .line import fitted
 from .names import clouds_name
-from .numbers import count, duration
+from .numbers import count, duration, latency
 from .palette import ARMED, ATTENTION, BAD, BADGE, BAR, OVERDUE, QUIET, STAGE_STYLES, STRONG, STYLES, on_bar
 from .symbols import BRAILLE, Symbols
 
@@ -44,29 +44,24 @@ def title_line(
     """
     wide, is_real = width >= WIDE and not warnings, rollout.time.is_real
     rest = Text()
-    if title or rollout.speed != 1:
-        speed = "" if rollout.speed == 1 else f" {rollout.speed:g}x"
+    if title or not is_real:  # the one place that says whose time all times on the screen are
         kind = title.replace("REHEARSAL", "REHEARSAL (emulated)") if wide else title
-        rest.append("  ").append(f" {kind}{speed}{' speed' if speed and wide else ''} ", on_bar(BADGE))
+        rest.append("  ").append(f" {' '.join(filter(None, (kind, rollout.time.speed_words)))} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
     alone = rest.copy()
     rest.append(f"  {control}" if control else "", on_bar(QUIET))
-    # Who has control, warnings, and whose time it is, are worth more than our name, and than the number of hosts, which stands
-    # below too; so is which of the times is which. That it is no real time the badge says as well.
-    unverified = f"{count(len(rollout.unverified), 'machine')} not verified" if rollout.unverified and width >= WIDE else ""
+    # Who has control, and warnings, are worth more than our name, and than the number of hosts, which stands below too; so is
+    # which of the times is which.
+    unverified = unverified_words(rollout) if width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
     hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
     named, ways = f"quads-tui  {clouds}", []
     if wide:
-        ways.append((named, hosts, _clock(rollout, now, mark=True, words=True, start=True)))
-    whole, marked, short = (
-        _clock(rollout, now, mark=mark, words=words) for mark, words in ((True, True), (True, False), (False, False))
-    )
-    for clock in (whole, marked):
+        ways.append((named, hosts, _clock(rollout, now, words=True, start=True)))
+    for clock in (_clock(rollout, now, words=True), _clock(rollout, now)):
         ways += [(named, hosts, clock), (clouds, hosts, clock), (clouds, fewest, clock)]
-    ways += [] if is_real else [(clouds, hosts, short), (clouds, fewest, short)]
     for first, number, clock, said in [*((*way, rest) for way in ways), (*ways[-1], alone)]:
         left = Text(" ").append(first, STRONG).append(number).append_text(said)
         if left.cell_len + 2 + clock.cell_len <= width:
@@ -76,17 +71,15 @@ def title_line(
     return line
 
 
-def _clock(rollout: Rollout, now: float, *, mark: bool, words: bool = False, start: bool = False) -> Text:
-    """The time, and for how long it runs. `mark`: where its clock is not that on the wall, this is said; `words`: which time
-    is which."""
+def _clock(rollout: Rollout, now: float, *, words: bool = False, start: bool = False) -> Text:
+    """The time, and for how long it runs. `words`: which time is which."""
     time, ended = rollout.time, rollout.over_at is not None
     now = rollout.over_at or now
     start = start and bool(rollout.started_at)
-    name = f"{time.clock_name}{':' if start else ''} " if mark and time.clock_name else ""
-    line = Text(style=BAR).append(name, on_bar(QUIET))
+    line = Text(style=BAR)
     if start:
         line.append(f"start {time.clock(rollout.started_at, now)}  ")
-    line.append("now " if words and (start or time.is_real) else "").append(f"{time.clock(now, now)}  ")
+    line.append("now " if words else "").append(f"{time.clock(now, now)}  ")
     line.append(("ran " if ended else "running ") if words else "")
     return line.append(duration(rollout.seconds(now)), STRONG).append(" ")
 
@@ -102,8 +95,8 @@ def end_line(
     counted: bool = False,
     symbols: Symbols = BRAILLE,
 ) -> Text:
-    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: seconds; `lateness`: of
-    a rehearsal; `counted`: the line of the counts stands below, with those that failed.
+    """When the good hosts will be done and what limits it; at the right edge what needs attention. `lag`: real seconds;
+    `lateness`: of a rehearsal; `counted`: the line of the counts stands below, with those that failed.
     """
     wide = width >= WIDE
     chips, alarms = _chips(rollout, forecast, failed=not (counted and wide), words=wide, symbols=symbols), Text()
@@ -121,7 +114,7 @@ def end_line(
         words = f"{late[:1].upper()}{late[1:]}" if wide else "Times are wrong"  # why stands in the first line
         alarms.append(f"{words}  ", BAD)
     left = Text(" ").append_text(alarms)
-    busy = f"{_GAP}this computer is busy: quads-tui {lag * 1000:.0f} ms late" if lag >= LATE and not late else ""
+    busy = f"{_GAP}this computer is busy: quads-tui {latency(lag * rollout.speed)} late" if lag >= LATE and not late else ""
     if rollout.over_at is not None and rollout.started_at:
         left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
         rest = f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else ""
@@ -155,13 +148,38 @@ def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: 
     if failed and (many := rollout.counts[HostStatus.FAILED]):
         parts.append((f"{symbols.failed} {many} failed", BAD))
     if armed := left_armed(rollout):
-        parts.append((f" {armed} ARMED ", ARMED))
+        statuses = {rollout.hosts[name].status for name in rollout.left_armed} if words else set()
+        which = f"{statuses.pop().value} " if len(statuses) == 1 and not failed else ""  # else that number stands before it
+        parts.append((f" {armed} {which}ARMED ", ARMED))
     line = Text()
     for number, (chip, style) in enumerate(parts):
         line.append("  " if number else "").append(chip, style)
     if armed and words:
         line.append(f" next boot reinstalls {'it' if armed == 1 else 'them'}", BAD)
     return line.append(" ") if parts else line
+
+
+def unverified_words(rollout: Rollout) -> str:
+    """How many hosts have a machine that is not verified, and what is done to them all the same; empty: none."""
+    names = rollout.unverified
+    held = sum(_is_held_for_it(rollout, rollout.hosts[name]) for name in names)
+    if not names or held == len(names):
+        return f"{held} not verified: held" if names else ""
+    kinds = {rollout.durations.kinds[name] for name in names}
+    done = "wiped too" if Kind.BUILD in kinds else "powered off too"
+    return f"{len(names)} not verified: {f'{held} held, others ' if held else ''}{done}"
+
+
+def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
+    """Or is to be: nobody has accepted its machine."""
+    waits = not host.machine and not rollout.plan.hosts[host.index].accepted
+    return host.status is HostStatus.HELD or (waits and not host.status.is_final)
+
+
+def unverified_meaning(rollout: Rollout, room: int) -> str:
+    """Why they are not, where that fits."""
+    words = "   not verified: the BMC reports nothing to compare with Foreman" if rollout.unverified else ""
+    return words if len(words) <= room else ""
 
 
 def left_armed(rollout: Rollout) -> int:
@@ -180,17 +198,17 @@ def counts_line(rollout: Rollout, width: int, symbols: Symbols = BRAILLE) -> Tex
 
     Where there is too little room, all else goes before a number does: what is retrying is counted in its stage too.
     """
-    short = ((" ", True, True), (" ", True, False), (" ", False, False))
-    whole = ((_GAP, True, True), ("  ", True, True), ("  ", True, False)) if width >= WIDE else ()
-    for gap, glyphs, retrying in (*whole, *short):
-        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying, failed=width >= WIDE)
+    short = [(" ", True, True, False), (" ", True, False, False), (" ", False, False, False)]
+    ways = [(_GAP, True, True, True), ("  ", True, True, True), ("  ", True, True, False), ("  ", True, False, False)]
+    for gap, glyphs, retrying, total in [*(ways if width >= WIDE else ()), *short]:
+        line = _counts(rollout, symbols, gap, glyphs=glyphs, retrying=retrying, failed=width >= WIDE, total=total)
         if line.cell_len <= width:
             break
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 
-def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool, failed: bool) -> Text:
-    """`gap`: one blank is for terminals on which the stages have their short names."""
+def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retrying: bool, failed: bool, total: bool) -> Text:
+    """`gap`: one blank is for terminals on which the stages have their short names; `total`: with the number of all hosts."""
     counts = rollout.counts
     done = STYLES[HostStatus.DONE]
     parts = [(symbols.done, done, "done", counts[HostStatus.DONE])]
@@ -200,12 +218,11 @@ def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retry
     parts += [("", QUIET, status.value, counts[status]) for status in (HostStatus.SKIPPED, HostStatus.HELD) if counts[status]]
     if failed and counts[HostStatus.FAILED]:
         parts.append((symbols.failed, BAD, "failed", counts[HostStatus.FAILED]))
-    line = Text(" ")
+    line = Text(f" {count(len(rollout.hosts), 'host')}: " if total else " ", QUIET)
     for number, (glyph, style, word, many) in enumerate(parts):
         line.append(gap if number else "")
         line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)
         line.append(f"{word} ", "" if many else QUIET).append(f"{many:,}", STRONG if many else QUIET)
     if counts[HostStatus.WAITING] and retrying:
-        others = "other" if counts[HostStatus.WAITING] == 1 else "others"
-        line.append(f"{gap}({counts[HostStatus.WAITING]} {others} retrying)", QUIET)
+        line.append(f"{gap}({counts[HostStatus.WAITING]} of these retrying)", QUIET)
     return line

@@ -97,8 +97,9 @@ def log_line(
         one, path = entry.exchange, min(_PATH, max(_SHORTEST_PATH, width - _REST))
         answer = str(one.status) if one.status else "no answer"
         where = one.path.removeprefix(_REDFISH) or one.path  # all of a BMC begins so, and the end tells more
+        took = latency(one.seconds * time.speed_at(one.at))
         words = f"    {one.method:<6} {cut(where, path, symbols.ellipsis)}  {answer:>3}"
-        line.append(words, ink(BAD) if entry.bad else ink(QUIET)).append(f"  {latency(one.seconds):>6}", ink(QUIET))
+        line.append(words, ink(BAD) if entry.bad else ink(QUIET)).append(f"  {took:>6}", ink(QUIET))
         line.append(f"  {one.error}" if one.error else "", ink(BAD))
     if entry.count > 1:
         line.append(f"  {entry.count} times", ink(STRONG))

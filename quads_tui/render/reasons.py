@@ -17,6 +17,19 @@ _LONGEST_WORD = 16  # cells that may stay empty so that no word is cut
 _ASIDE = re.compile(r" \([^()]*\)")
 _FILLERS = re.compile(r"\b(?:an?|the|is|are|was|were) ", re.IGNORECASE)  # without which a sentence is as clear
 
+_SAYING = {  # what the causes mean whose reasons say it themselves
+    Cause.TIMEOUT: "not done in time",
+    Cause.FOREMAN: "Foreman refused",
+    Cause.UNKNOWN_HOST: "no such host in Foreman",
+    Cause.INSTALL_FAILED: "install failed",
+    Cause.INSTALL_TIMEOUT: "install not done in time",
+    Cause.TOKEN_EXPIRED: "build token expired",
+    Cause.CANCELLED: "build mode ended by others",
+    Cause.WRONG_BMC: "wrong machine",
+    Cause.HOOK: "hook failed",
+    Cause.UNKNOWN: "cause unknown",
+}
+
 
 def fuller_notes(host: HostState, note: str) -> Sequence[str]:
     """The note of a failed host with the cause in words before it, where the reason does not say that itself."""
@@ -30,7 +43,7 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
     """What a note that is too long may be replaced by, the fullest first."""
     if host.status in (HostStatus.QUEUED, HostStatus.RUNNING):
         if note.startswith(WRITTEN):
-            return "written to Foreman; not read back yet", "written; not read back yet"
+            return "written to Foreman; not confirmed yet", "written; not confirmed yet"
         plain = _ASIDE.sub("", note)
         brief = plain.partition("; ")[0].replace("waiting for its BMC to report", "until BMC reports")
         return (plain,) if brief == plain else (plain, brief)
@@ -85,6 +98,12 @@ def _cause_words(cause: Cause, who: str) -> tuple[str, bool]:
             return f"unusable answer of {who}", False
         case _:
             return "", False
+
+
+def cause_words(stage: Stage | None, cause: Cause) -> str:
+    """The cause alone, in a few words."""
+    words, _ = _cause_words(cause, _who(stage))
+    return words or _SAYING[cause]
 
 
 def fitting(ways: Iterable[str], width: int, ellipsis: str) -> str:

@@ -107,12 +107,18 @@ def head(rows: Sequence[Row], width: int, symbols: Symbols = BRAILLE) -> list[Te
 
 
 def _legend(width: int, symbols: Symbols) -> Text:
-    line = Text(" ")
-    parts = [(symbols.done, STYLES[HostStatus.DONE], "done")]
-    parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.short) for stage in ORDER]
-    parts += [(symbols.none, QUIET, "not started"), (symbols.failed, BAD, "failed")]
-    for glyph, style, word in parts:
-        line.append(f"{glyph} ", style).append(f"{word}   ", QUIET)
+    """What the bars mean, with the stages' whole names where there is room."""
+    line = Text()
+    for whole, gap in ((True, "   "), (True, "  "), (True, " "), (False, "  ")):
+        parts = [(symbols.done, STYLES[HostStatus.DONE], "done")]
+        parts += [(symbols.heights[stage], STAGE_STYLES[stage], stage.label if whole else stage.short) for stage in ORDER]
+        parts += [(symbols.none, QUIET, "not started"), (symbols.failed, BAD, "failed")]
+        line = Text(" ")
+        for glyph, style, word in parts:
+            line.append(f"{glyph} ", style).append(f"{word}{gap}", QUIET)
+        line.rstrip()
+        if line.cell_len <= width:
+            break
     return fitted(line, width, ellipsis=symbols.ellipsis)
 
 
@@ -183,8 +189,12 @@ def _figures(line: Text, row: Row, width: int, symbols: Symbols, *, cursor: bool
     line.append("  ")
 
 
-def empty(state: str, places: Sequence[str], width: int) -> list[Text]:
-    """What to do where there is no rollout yet. `state`: where they are looked for; `places`: of assignment files."""
+def empty(state: str, places: Sequence[str], width: int, elsewhere: str = "") -> list[Text]:
+    """What to do where there is no rollout yet. `state`: where they are looked for; `places`: of assignment files; `elsewhere`:
+    how to begin one, where that is not possible on this screen."""
+    if elsewhere:
+        shown = [("", ""), (f"No rollouts yet in {state}", STRONG), ("", ""), (elsewhere[:1].upper() + elsewhere[1:], "")]
+        return [Text(cut(f" {text}", width), style) for text, style in shown]
     words: list[tuple[str, str]] = [
         ("", ""),
         (f"No rollouts yet in {state}", STRONG),

@@ -32,7 +32,7 @@ class RunnerGone:
 def banner(gone: RunnerGone, rollout: Rollout, real_now: float, width: int, symbols: Symbols = BRAILLE) -> Text:
     """One line. The clock of the screen stands still at the last sign of life, so all that is shown is from then."""
     since = rollout.time.clock(gone.since, gone.since)
-    ago = f" ({duration(max(0.0, real_now - gone.since))} ago)"
+    ago = f" ({_ago(gone, rollout, real_now)})"
     key = "ctrl+r resumes it here, or type: " if gone.key else "to resume it, type: "
     ways = (
         f"NOT RUNNING since {since}{ago}: the process of {gone.who} exited; shown is what was known then   {key}{gone.command}",
@@ -48,6 +48,11 @@ def banner(gone: RunnerGone, rollout: Rollout, real_now: float, width: int, symb
     return line
 
 
+def _ago(gone: RunnerGone, rollout: Rollout, real_now: float) -> str:
+    """By the rollout's clock, which runs on as the installs do."""
+    return f"{duration(max(0.0, real_now - gone.since) * rollout.speed)} ago"
+
+
 def sentences(gone: RunnerGone, rollout: Rollout, real_now: float) -> list[str]:
     """The same, with how the hosts stood, for who has no screen."""
     counts = rollout.counts
@@ -57,7 +62,7 @@ def sentences(gone: RunnerGone, rollout: Rollout, real_now: float) -> list[str]:
     known = f"{done} of {count(len(rollout.hosts), 'host')} done, {ended - done} ended otherwise"
     known += f", {going} under way, {counts[HostStatus.QUEUED]} not started"
     known += f"; {len(rollout.armed)} armed (the next boot reinstalls them)" if rollout.armed else ""
-    since = f"{rollout.time.clock(gone.since, gone.since)} ({duration(max(0.0, real_now - gone.since))} ago)"
+    since = f"{rollout.time.clock(gone.since, gone.since)} ({_ago(gone, rollout, real_now)})"
     return [
         f"The process of {gone.who} that ran the rollout exited; its last entry is of {since}.",
         f"Known then: {known}.",

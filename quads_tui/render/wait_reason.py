@@ -11,7 +11,15 @@ from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.outages import outage_words
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
-from quads_tui.rollout.waits import for_a_place, for_the_pause, for_the_time_limit, is_for_a_place, is_for_an_install
+from quads_tui.rollout.waits import (
+    FOR_FOREMAN,
+    FOR_ITS_TURN,
+    for_a_place,
+    for_the_pause,
+    for_the_time_limit,
+    is_for_a_place,
+    is_for_an_install,
+)
 
 from .comments import with_comment
 from .numbers import duration
@@ -52,7 +60,7 @@ def _doing(stage: Stage) -> str:
         case Stage.PXE_SET:
             return "setting PXE for the next boot"
         case Stage.FOREMAN_BUILD:
-            return "preparing the write to Foreman"
+            return "preparing the write"
         case Stage.POWER_ON:
             return "waiting for its BMC to report On"
         case Stage.INSTALL:
@@ -146,7 +154,7 @@ def _queued(host: HostState, rollout: Rollout, forecast: Forecast, now: float) -
         return f"waiting: {outage_words(outage, now, rollout.time)}"
     if kind is not Kind.BUILD or (host.stage is not None and host.note) or is_for_an_install(host.note):
         return _note(host, rollout) or "starting"
-    return (_turn(host, rollout, forecast, now) if rollout.first_write_verified else "") + _place(rollout)
+    return _behind(_turn(host, rollout, forecast, now) if rollout.first_write_verified else "", _place(rollout))
 
 
 def _retrying(host: HostState, rollout: Rollout, now: float) -> str:
@@ -167,9 +175,15 @@ def _running(host: HostState, rollout: Rollout, meters: Meters, forecast: Foreca
         return _in_lane(host, place, rollout, meters, forecast)
     if host.stage is Stage.INSTALL:
         return _installing(host, rollout, forecast, now)
-    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns and not host.note.startswith(WRITTEN)
+    queued_or_written = host.note.startswith((FOR_ITS_TURN, WRITTEN))  # in a queue that `meters` has not seen: no time is known
+    unwritten = host.stage is Stage.FOREMAN_BUILD and host.name in forecast.turns and not queued_or_written
     words = _note(host, rollout) or (_doing(host.stage) if host.stage else "")
-    return (_turn(host, rollout, forecast, now) if unwritten else "") + words
+    return _behind(_turn(host, rollout, forecast, now) if unwritten else "", words)
+
+
+def _behind(turn: str, words: str) -> str:
+    """A time says what the host waits for."""
+    return turn + (words.removeprefix(FOR_FOREMAN) if turn else words)
 
 
 def _place(rollout: Rollout) -> str:

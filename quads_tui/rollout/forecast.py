@@ -38,12 +38,15 @@ from .state import Rollout
 from .time_limit import TimeLimit
 from .waits import for_the_pause
 
-AT_ONCE = 6 * PIECE  # hosts whose first forecast is there at once: it takes less than 10 ms
+AT_ONCE = 6 * PIECE  # hosts whose forecast may be made at once: it takes less than 10 ms
+_SELDOM = 5.0  # real seconds after which the last one is too old to be shown
 _BUDGET = 0.001  # CPU seconds of the forecast in one turn of the loop, and one piece more
 _PAUSE = 0.02  # real seconds that the loop has in between for everything else
 SPARING = 200  # times as long as it took, until what is O(hosts) is done again for the screen
 _KNOWN = 3  # samples of one thing from which on it is known
 _RECENT = 10  # samples of the lane's depth that say whether anybody waits there
+_FEW = 0.1  # of the time that is left: writes that take less of it are not what the end waits for
+_PREPARING = tuple(stage for stage in Stage if stage.is_before_write)
 
 
 class Bound(StrEnum):
@@ -137,7 +140,8 @@ def forecast_in_pieces(rollout: Rollout, meters: Meters, now: float) -> Generato
         groups = yield from remaining.groups(turns, between[1] / between[0] if between[0] else 1.0)
         made = yield from _ends(remaining, groups)
     p50, p90, lane_decides = made or (None, None, left > 0)
-    bound, why = _bound(rollout, meters, remaining, lane_decides, rate)
+    few = not left or bool(p50 and rate and 60.0 * left / rate < _FEW * p50)
+    bound, why = _bound(rollout, meters, remaining, rate, unwritten_decide=lane_decides or not few, few=few)
     return Forecast(
         now,
         p50=p50,
@@ -157,8 +161,8 @@ def forecast_in_pieces(rollout: Rollout, meters: Meters, now: float) -> Generato
 class Outlook:
     """The forecast for those who ask more often than it changes: made anew after a second, and less often where it is dear.
 
-    It is made in pieces, between which the loop that asks for it goes on; until then the last one stands. Only the first one of
-    few hosts is made at once.
+    It is made in pieces, between which the loop that asks for it goes on; until then the last one stands. Of few hosts it is made
+    at once for whoever asks for the first time, or seldom, as what prints a line every 10 s does.
     """
 
     def __init__(self, rollout: Rollout, meters: Meters) -> None:
@@ -170,9 +174,10 @@ class Outlook:
         self._used = 0.0  # CPU seconds for it
 
     def at(self, now: float) -> Forecast:
-        if self._pieces is None and abs(now - self._last.at) >= self._holds:
+        age = abs(now - self._last.at)
+        if self._pieces is None and age >= self._holds:
             self._pieces, self._used = forecast_in_pieces(self._rollout, self._meters, now), 0.0
-            loop = None if not self._last.at and len(self._rollout.hosts) <= AT_ONCE else _running_loop()
+            loop = None if age > _SELDOM and len(self._rollout.hosts) <= AT_ONCE else _running_loop()
             if loop is None:
                 self._go_on(at_once=True)
             else:
@@ -275,18 +280,27 @@ def _ends(remaining: RemainingHosts, groups: list[HostGroup]) -> Generator[None,
 
 
 def _bound(
-    rollout: Rollout, meters: Meters, remaining: RemainingHosts, lane_decides: bool, rate: float | None
+    rollout: Rollout, meters: Meters, remaining: RemainingHosts, rate: float | None, *, unwritten_decide: bool, few: bool
 ) -> tuple[Bound, str]:
-    at = rollout.at_stage
-    if lane_decides and not rollout.first_write_verified and Kind.BUILD in rollout.plan.kinds:
-        return Bound.BMC, "until the first Foreman write is verified"
-    if lane_decides and (meters.lane.shut or _crowded(meters.lane_depths)):
-        pace = f"{rate:.{0 if rate >= 10 else 1}f} a minute" if rate else f"{remaining.writes_left} left"
-        blocked = f", blocked: {meters.lane.shut}" if meters.lane.shut else ""
-        return Bound.LANE, f"{pace}{blocked}"
-    if lane_decides or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
+    """`unwritten_decide`: the end waits for hosts that are not written yet; `few`: their writes take little of the time left.
+
+    Writes limit it while hosts queue for them, BMCs while none does and hosts are being prepared, installs after that.
+    """
+    at, lane = rollout.at_stage, meters.lane
+    preparing = sum(at[stage] for stage in _PREPARING)
+    if unwritten_decide:
+        if not rollout.first_write_verified and Kind.BUILD in rollout.plan.kinds:
+            return (Bound.LANE if lane.depth or lane.in_flight else Bound.BMC), "until the first Foreman write is verified"
+        if lane.shut or (lane.depth and not few and (_crowded(meters.lane_depths) or not preparing)):
+            pace = f"{rate:.{0 if rate >= 10 else 1}f} a minute" if rate else f"{remaining.writes_left} left"
+            blocked = f", blocked: {lane.shut}" if lane.shut else ""
+            return Bound.LANE, f"{pace}{blocked}"
+    if (unwritten_decide and preparing and not (few and lane.depth)) or not at[Stage.INSTALL] + at[Stage.FOREMAN_BUILD]:
         changing = sum(at[stage] for stage in Stage if stage.is_at_bmc)
         return Bound.BMC, f"{changing} hosts waiting for their BMCs" if changing != 1 else "1 host waiting for its BMC"
+    canaries = [group.why for group in rollout.canaries.groups if group.why] if unwritten_decide and not preparing else []
+    if canaries and at[Stage.INSTALL]:
+        return Bound.INSTALL, canaries[0]
     usual = _usual(rollout.durations.samples(None, Stage.INSTALL))
     return Bound.INSTALL, f"{at[Stage.INSTALL]} installing" + (f", usually {usual}" if usual else "")
 

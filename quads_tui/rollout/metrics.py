@@ -1,11 +1,15 @@
-"""What the operator's graphs show: latencies of every service and the write lane, sampled once a second."""
+"""What the operator's graphs show: latencies of every service and the write lane, sampled once a second.
+
+Latencies enter in real seconds, as they are measured and as samples keep them, and are rollout seconds from then on. The screens'
+figures are converted here and nowhere else, so that a rehearsal has one clock.
+"""
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from itertools import islice
 from math import exp, log
 from operator import add
@@ -18,11 +22,12 @@ T = TypeVar("T")
 METERS = ("redfish", "ipmi", "foreman_reads", "foreman_writes")
 """Of Meters, as samples name them."""
 _PATIENCE = 3  # times a second from which on two samples do not follow one another
+_IDLE_SECONDS = 600
 _NOTHING = (0.0, 0.0, 0, 0)  # of a meter that journals of before do not have
 
 
 class MeterPoint(NamedTuple):
-    """One second of one kind of exchanges. Latencies in real seconds; 0 where `exchanges` is 0.
+    """One second of one kind of exchanges. Latencies in seconds; 0 where `exchanges` is 0.
 
     `work`: the median of what the server says it worked on an exchange; 0 where it does not say.
     """
@@ -41,6 +46,10 @@ class MeterPoint(NamedTuple):
             for one, two in ((self.p50, other.p50), (self.work, other.work))
         )
         return MeterPoint(p50, max(self.p95, other.p95), count, self.errors + other.errors, work)
+
+    def times(self, speed: float) -> MeterPoint:
+        """Its latencies multiplied."""
+        return self if speed == 1.0 else MeterPoint(self.p50 * speed, self.p95 * speed, *self[2:4], self.work * speed)
 
 
 _IDLE = MeterPoint(0.0, 0.0, 0, 0)  # one for all seconds without exchanges
@@ -97,7 +106,7 @@ def _packed(buckets: Counter[int]) -> Sequence[int]:
 
 
 class Window(NamedTuple):
-    """Figures of the exchanges of a time. Latencies in real seconds; 0 where there were none."""
+    """Figures of the exchanges of a time. Latencies in rollout seconds; 0 where there were none."""
 
     p50: float = 0.0
     p95: float = 0.0
@@ -125,9 +134,13 @@ def _as_told(point: MeterPoint) -> Counter[int]:
 
 
 class Meter:
-    """Latency of one kind of exchanges: a point a second, and p50/p95 over the last `window` exchanges."""
+    """Latency of one kind of exchanges: a point a (real) second, and p50/p95 over the last `window` exchanges.
 
-    def __init__(self, history: int = 1800, window: int = 1000) -> None:
+    All figures are rollout seconds: `speed` times as long as what this process measures.
+    """
+
+    def __init__(self, history: int = 1800, window: int = 1000, *, speed: float = 1.0) -> None:
+        self._speed = speed
         self.points: deque[MeterPoint] = deque(maxlen=history)
         self.whole: DownsampledSeries[MeterPoint] = DownsampledSeries(MeterPoint.merged)
         self.total = 0
@@ -146,14 +159,15 @@ class Meter:
         self._second_errors = 0
 
     def observe(self, seconds: float, ok: bool, work: float | None = None) -> None:
-        """One exchange took this long on the wire; not ok means no answer, or one of 500 and above.
+        """One exchange took this long on the wire (real seconds); not ok means no answer, or one of 500 and above.
 
-        `work`: seconds of it that the server says it worked (X-Runtime), None where it says nothing.
+        `work`: real seconds of it that the server says it worked (X-Runtime), None where it says nothing.
         """
         self.total += 1
+        seconds *= self._speed
         if work is not None:
-            self._second_work.append(work)
-            self._recent_work.append(work)
+            self._second_work.append(work * self._speed)
+            self._recent_work.append(work * self._speed)
         self._second.append(seconds)
         self._recent.append(seconds)
         if not ok:
@@ -210,6 +224,11 @@ class Meter:
         kept, errors = self._windows[seconds]
         return _of(kept, errors[0])
 
+    @property
+    def sampled(self) -> MeterPoint:
+        """The last second, as a sample keeps it: in real seconds."""
+        return self.points[-1].times(1 / self._speed)
+
     def add(self, point: MeterPoint) -> None:
         """A second that another process measured: its quantiles stand for the exchanges of that second."""
         self._keep(point, _as_told(point))
@@ -251,12 +270,13 @@ class LaneState:
 
 @dataclass(slots=True)
 class Meters:
-    """All of it, as the screen reads it."""
+    """All of it, as the screen reads it. `speed`: rollout seconds in a real one, for what this process measures."""
 
-    redfish: Meter = field(default_factory=Meter)
-    ipmi: Meter = field(default_factory=Meter)  # a session with its requests is one exchange
-    foreman_reads: Meter = field(default_factory=Meter)
-    foreman_writes: Meter = field(default_factory=Meter)
+    speed: InitVar[float] = 1.0
+    redfish: Meter = field(init=False)
+    ipmi: Meter = field(init=False)  # a session with its requests is one exchange
+    foreman_reads: Meter = field(init=False)
+    foreman_writes: Meter = field(init=False)
     lane: LaneState = field(default_factory=LaneState)
     lateness: Lateness = field(default_factory=Lateness)
     times: deque[float] = field(default_factory=lambda: deque(maxlen=1800))  # real time at which each of these seconds ended
@@ -265,8 +285,11 @@ class Meters:
     lane_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(max))
     lane_blocked: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # nobody might write in that second
     blocked_whole: DownsampledSeries[int] = field(default_factory=lambda: DownsampledSeries(add))  # such seconds
-    lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours in that second
-    _granted: int = 0  # of the lane, at the last second
+    lane_writing: deque[bool] = field(default_factory=lambda: deque(maxlen=1800))  # Foreman had a write of ours at that moment
+
+    def __post_init__(self, speed: float) -> None:
+        for name in METERS:
+            setattr(self, name, Meter(speed=speed))
 
     def tick(self, lane: LaneState, late: float = 0.0, at: float | None = None) -> None:
         """Once a second. `late`: own seconds, as Lateness has them. `at`: real time; None: a second after the one before."""
@@ -282,8 +305,8 @@ class Meters:
         self.lane_depths.append(lane.depth)
         self.lane_blocked.append(_is_blocked(lane))
         self._keep_whole(lane, self.times[-1])
-        self.lane_writing.append(bool(lane.in_flight) or lane.granted > self._granted)
-        self.lane, self._granted = lane, lane.granted
+        self.lane_writing.append(bool(lane.in_flight))
+        self.lane = lane
 
     def look(self, lane: LaneState) -> None:
         """The lane at this moment, between two seconds: for a screen that shows it beside the hosts as they are now."""
@@ -295,10 +318,11 @@ class Meters:
         self.blocked_whole.add(_is_blocked(lane))
 
     @property
-    def idle(self) -> float:
-        """The share of the last minutes (ten at most, real time) in which Foreman had no write of ours; 0 for none yet."""
-        recent = list(islice(reversed(self.lane_writing), 600))
-        return recent.count(False) / len(recent) if recent else 0.0
+    def idle(self) -> tuple[float, int]:
+        """The share of the time in which Foreman had no write of ours, and the real seconds that this is about: ten minutes at
+        most. By how it stood at the end of each of them: a rehearsal writes many times within one."""
+        recent = list(islice(reversed(self.lane_writing), _IDLE_SECONDS))
+        return (recent.count(False) / len(recent) if recent else 0.0), len(recent)
 
     def spans(self, whole: bool) -> list[tuple[float, float]]:
         """From when to when (real time) each of the newest points counts, or each of the whole run's.
@@ -309,19 +333,26 @@ class Meters:
         before = [times[0] - longest, *times] if times else []
         return [(max(since, until - _PATIENCE * longest), until) for since, until in zip(before, times, strict=False)]
 
-    def restore(self, facts: Mapping[str, Any], now: float, at: float | None = None) -> None:
-        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock; `at` as there."""
+    def restore(self, facts: Mapping[str, Any], now: float, at: float | None = None, *, speed: float) -> None:
+        """One sample of a journal, as `tick` does with what it measures. `now`: own time of the reader's clock; `at` as there;
+        `speed`: of the process that made it."""
         for name in METERS:
-            getattr(self, name).add(MeterPoint(*facts.get(name, _NOTHING)))
+            getattr(self, name).add(_point(facts, name, speed))
         self.lateness.add(facts.get("late", 0.0))
         self._keep(lane_from(facts, now), at)
 
-    def recall(self, facts: Mapping[str, Any], at: float) -> None:
-        """One sample of an earlier process, made at real time `at`, for the graphs of the whole run. Before any `tick`."""
-        lane, points = lane_from(facts, 0.0), [MeterPoint(*facts.get(name, _NOTHING)) for name in METERS]
+    def recall(self, facts: Mapping[str, Any], at: float, *, speed: float) -> None:
+        """One sample of an earlier process with its `speed`, made at real time `at`, for the graphs of the whole run. Before any
+        `tick`."""
+        lane, points = lane_from(facts, 0.0), [_point(facts, name, speed) for name in METERS]
         for name, point in zip(METERS, points, strict=True):
             getattr(self, name).recall(point)
         self._keep_whole(lane, at)
+
+
+def _point(facts: Mapping[str, Any], name: str, speed: float) -> MeterPoint:
+    """What a sample kept of one meter, in rollout seconds."""
+    return MeterPoint(*facts.get(name, _NOTHING)).times(speed)
 
 
 def _is_blocked(lane: LaneState) -> bool:

@@ -62,6 +62,11 @@ class RolloutTime:
         """Which process carried it at this real time, or last before, from 0; -1 before the first."""
         return bisect_right(self._runs, at, key=lambda run: run.began) - 1
 
+    def speed_at(self, at: float) -> float:
+        """Own seconds in a real one at real time `at`: of the process that carried it then, or last before."""
+        place = self.run(at)
+        return self.speed if place < 0 else self._runs[place].speed
+
     @property
     def interruptions(self) -> list[tuple[float, float]]:
         """Real times from when to when no process carried it."""
@@ -91,6 +96,6 @@ class RolloutTime:
         return time_of_day(self.shown_at(at))
 
     @property
-    def clock_name(self) -> str:
-        """What its clock is called, so that nobody takes it for that on the wall; nothing where it is this."""
-        return "" if self.is_real else f"{self.speed:g}x clock"
+    def speed_words(self) -> str:
+        """30x speed: said where its times are read, so that nobody takes them for those on the wall; nothing where they are."""
+        return "" if self.is_real else f"{self.speed:g}x speed"

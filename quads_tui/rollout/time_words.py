@@ -31,10 +31,17 @@ def measured(seconds: float) -> str:
 
 
 def latency(seconds: float) -> str:
-    """45 ms, 1.2 s, 61 s."""
+    """45 ms, 1.2 s, 61 s, 8 min."""
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    return duration(seconds)
+
+
+def limit_words(seconds: float) -> str:
+    """How long something is waited for, to the second: 0.5 s, 15 s, 7 min 30 s."""
+    return f"{seconds:.3g} s" if seconds < 99.5 else measured(seconds)
 
 
 def clock_time(at: float, now: float) -> str:

@@ -13,6 +13,8 @@ from .rollout_time import RolloutTime
 CANARY = "canary "  # and the type of host in words: what the pause of its new hosts is called in events and commands
 
 TIME_LIMIT = "time limit"  # what ended a rollout, where no safety limit and no operator did
+FOR_FOREMAN = "waiting for Foreman writes: "  # begins what is said of a host behind others that are to be written
+FOR_ITS_TURN = "waiting for its turn "  # of one in their queue
 _NAMED = 20  # hosts
 
 
@@ -20,7 +22,7 @@ def for_a_place(waiting: int, verified: bool) -> str:
     """`waiting` hosts are powered off and not yet written, as many as may be; `verified`: the first write of the rollout is."""
     hosts = "1 host is" if waiting == 1 else f"{waiting} hosts are"
     if verified:
-        return f"waiting for its turn: {hosts} powered off and not yet written to Foreman (limits.ahead)"
+        return f"{FOR_FOREMAN}{hosts} ahead; powered off and not yet written (limits.ahead)"
     return f"waiting until the first write to Foreman is verified; {hosts} already powered off, and no more until then"
 
 
@@ -31,7 +33,7 @@ def is_for_a_place(note: str) -> bool:
 
 def for_the_turn(host: str) -> str:
     """Ready to be written, but another host's write is out, and the first of all."""
-    return f"ready; waiting until the first write to Foreman (for {host}) is verified"
+    return f"ready; the first write to Foreman (for {host}) is not verified yet"
 
 
 def for_the_first(type: str, wanted: int, hosts: Sequence[str]) -> str:
@@ -73,7 +75,7 @@ def time_limit_words(until: float, time: RolloutTime | None = None) -> str:
 
 def for_the_time_limit(until: float, time: RolloutTime) -> str:
     """`until`: real time."""
-    return f"not begun: by the time limit, {time_limit_words(until, time)}, it is less than 90 % likely to be done"
+    return f"not begun: less than 90 % likely to be done by the time limit, {time_limit_words(until, time)}"
 
 
 def left_by_the_time_limit(until: float, hosts: Sequence[str], time: RolloutTime) -> str:

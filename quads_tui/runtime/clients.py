@@ -31,7 +31,7 @@ class Services:
     def __init__(
         self, site: Site, clock: Clock, passwords: dict[str, Secret], pins: Path, ipmi_passwords: Mapping[SecretSource, Secret]
     ) -> None:
-        self.meters = Meters()
+        self.meters = Meters(clock.speed)
         self._listeners: list[Callable[[Exchange], None]] = []
         self._site = site
         self._clock = clock

@@ -7,14 +7,17 @@ here. Or it is taken back: then no worker carries it any more, and `resume` here
 from __future__ import annotations
 
 import os
+import secrets
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from quads_tui.engine.clock import RealClock
 from quads_tui.journal.cluster.link import Refused as RefusedByDatabase
 from quads_tui.journal.cluster.rollouts import ClusterRollout, ClusterRollouts
+from quads_tui.journal.locks import JournalLock
+from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.text import clean
 
@@ -23,6 +26,8 @@ from .cluster_source import stored_in_cluster
 from .history import DAMAGE, Unreadable
 from .options import Options, Refused, current_user
 from .outside_text import printable_event
+
+_TOKEN = "take_back"  # file beside the journal, until the journal is there
 
 
 @dataclass(slots=True)
@@ -64,12 +69,12 @@ async def export(
 ) -> Path:
     """Gives the directory of the new journal. `cluster`: the database, in words.
 
-    The journal appears whole, and never in place of another one. Raises Refused, JournalBroken, DatabaseAway, and Unreadable.
+    The journal appears whole, and in place of none but an earlier copy. Raises Refused, LockHeld, JournalBroken, DatabaseAway,
+    and Unreadable.
     """
     directory = options.private_directory(options.state / "rollouts" / row.id)
     journal = directory / "journal.db"
-    if journal.exists():
-        raise Refused([f"{journal} exists: nothing was written. Give another directory with --state-dir, or remove that rollout"])
+    _refuse_to_replace(journal, row.id)
     made = directory / f"export.{os.getpid()}.db"
     store = JournalStore(made)
     copying = _Copying(rollouts, row.id, store, take_back)
@@ -77,7 +82,7 @@ async def export(
         try:
             await copying.go_on()
             if take_back:
-                await _take_back(rollouts, row.id)
+                await _take_back(rollouts, row.id, directory)
                 await copying.go_on()  # what was written until then; nothing is from now on
         except DAMAGE as error:
             raise Unreadable(f"the rollout {row.id} is damaged, or of a newer version: {clean(error, 300)}") from None
@@ -92,18 +97,57 @@ async def export(
         raise
     await store.close()
     try:
-        os.link(made, journal)  # never over an existing file
-    except FileExistsError:
-        raise Refused([f"{journal} exists by now: nothing was written"]) from None
+        _put_in_place(made, journal, row.id)
     finally:
-        made.unlink()
+        made.unlink(missing_ok=True)
+    (directory / _TOKEN).unlink(missing_ok=True)  # the journal is there: nobody makes another one
     return directory
 
 
-async def _take_back(rollouts: ClusterRollouts, rollout: str) -> None:
+def _refuse_to_replace(journal: Path, rollout: str) -> None:
+    """Raises Refused where there is a journal that is no copy."""
+    if not journal.exists():
+        return
     try:
-        found = await rollouts.take_back(rollout, current_user())
+        with closing(JournalReader(journal)) as reader:
+            copied, taken_back = reader.has_fact("exported"), reader.has_fact("taken_back")
+    except (NoJournal, *DAMAGE):
+        copied = taken_back = False
+    if taken_back:
+        raise Refused([f"{journal} is the journal of {rollout} since it was taken back: quads-tui resume {rollout} continues it"])
+    if not copied:
+        words = "exists and is not a copy: nothing was written. Give another directory with --state-dir"
+        raise Refused([f"{journal} {words}"])
+
+
+def _put_in_place(made: Path, journal: Path, rollout: str) -> None:
+    lock = JournalLock(journal.parent)  # another export ends at this moment, or there is a journal by now that somebody resumes
+    try:
+        _refuse_to_replace(journal, rollout)
+        for log in ("-wal", "-shm"):  # of the copy: SQLite would apply them to the new journal
+            Path(f"{journal}{log}").unlink(missing_ok=True)
+        made.replace(journal)
+    finally:
+        lock.release()
+
+
+async def _take_back(rollouts: ClusterRollouts, rollout: str, directory: Path) -> None:
+    """The database gives the rollout to one journal, and keeps its token: two users of one name, on machines of one name or with
+    two state directories, would otherwise resume it twice. While the answer is not known the token stays beside the journal, so
+    that the same command may be repeated."""
+    token = directory / _TOKEN
+    try:
+        with token.open("x") as file:
+            file.write(secrets.token_hex(4))
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        pass  # of an earlier try that got no answer
+    try:
+        found = await rollouts.take_back(rollout, f"{current_user()} (journal {clean(token.read_text(), 20)})")
     except RefusedByDatabase as refused:
+        token.unlink()
         raise Refused([f"{rollout} cannot be taken back: {refused}"]) from None
     if not found:
+        token.unlink()
         raise Refused([f"there is no rollout {rollout} any more"])

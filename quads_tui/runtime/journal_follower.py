@@ -123,8 +123,9 @@ class Follower:
             applied(event)
         while self._waiting_samples and self._waiting_samples[0].at <= until:
             sample = self._waiting_samples.popleft()
-            self.view.rollout.time.heard(sample.at)
-            self.view.meters.restore(sample.data, self.view.clock.now(), sample.at)
+            time = self.view.rollout.time
+            time.heard(sample.at)
+            self.view.meters.restore(sample.data, self.view.clock.now(), sample.at, speed=time.speed_at(sample.at))
         self._set_clock()
 
     def run_by(self, holder: str) -> None:

@@ -24,6 +24,7 @@ from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import Plan, plan_from
 from quads_tui.rollout.plan_diff import worse
 from quads_tui.rollout.ports import RETRYABLE
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.scrub import SECRETS
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
@@ -128,7 +129,7 @@ async def _resume_with(
         if failed and not await _confirm_retry(rollout, options, operator):
             operator.notify("nothing was done")
             return 4
-        await asyncio.to_thread(recall_samples, stored, runner.services.meters)
+        await asyncio.to_thread(recall_samples, stored, runner.services.meters, rollout.time)
         for line in [*_summary(rollout, events), *_limit_words(rollout, runner.clock.wall())]:
             operator.notify(line)
         await journal.describe({"ended": None})
@@ -145,12 +146,12 @@ def _replay(stored: StoredRollout, plan: Plan, site: Site, events: list[Event]) 
     return rollout
 
 
-def recall_samples(stored: StoredRollout, meters: Meters) -> None:
+def recall_samples(stored: StoredRollout, meters: Meters, time: RolloutTime) -> None:
     """The samples of earlier processes, for the graphs of the whole run. Nothing depends on them: damaged ones are left out."""
     with suppress(NoJournal, ValueError), closing(JournalReader(stored.journal)) as reader:
         for sample in reader.samples():
             with suppress(KeyError, ValueError, TypeError):
-                meters.recall(sample.data, sample.at)
+                meters.recall(sample.data, sample.at, speed=time.speed_at(sample.at))
 
 
 def _refuse_late(rollout: Rollout, now: float) -> None:
@@ -286,7 +287,7 @@ def _last_sample(stored: StoredRollout) -> float:
 
 def _summary(rollout: Rollout, events: list[Event]) -> list[str]:
     time = rollout.time
-    began = date_and_time(rollout.started_at) + (f" ({time.clock_name})" if time.clock_name else "")
+    began = date_and_time(rollout.started_at) + (f" (at {time.speed_words})" if time.speed_words else "")
     counts = ", ".join(f"{count} {status.value}" for status, count in rollout.counts.items() if count)
     last = time.time_of_day(events[-1].at) if events else "never"
     lines = [f"resuming {rollout.id}: started {began}, last event {last}; {counts}"]

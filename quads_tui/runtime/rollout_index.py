@@ -32,7 +32,7 @@ from .process_resources import ProcessResources
 from .scheduled import Scheduled, scheduled
 from .summary import summarised
 
-_MAX_ENDED = 30  # ended rollouts
+MAX_ENDED = 30  # ended rollouts
 _REFRESH_INTERVAL = 1.0  # real seconds between two reads of the state directory
 _REST = 10  # at least as many times as long as a read took: of a hundred rollouts it takes a while
 _ESTIMATE = 48  # cells: without the reasons, which the screen of the rollout gives
@@ -55,7 +55,7 @@ class RolloutIndex:
         self.is_read = False  # the state directory was read once
 
     def rows(self) -> Sequence[Row]:
-        here = [_row(running.view, RowGroup.HERE, "") for running in self._resources.running]
+        here = [running_row(running.view, RowGroup.HERE, "") for running in self._resources.running]
         ours = {row.rollout for row in here}
         later = [_scheduled_row(one, time.time()) for one in self._scheduled]
         return [*here, *later, *(row for row in self._stored_rows() if row.rollout not in ours)]
@@ -97,7 +97,7 @@ class RolloutIndex:
             unread = RowGroup.DAMAGED if rollout.unreadable else RowGroup.UNFINISHED if rollout.unfinished else RowGroup.RECENT
             group = RowGroup.RUNNING if holder else unread
             ended += group is RowGroup.RECENT
-            if group is not RowGroup.RECENT or ended <= _MAX_ENDED:
+            if group is not RowGroup.RECENT or ended <= MAX_ENDED:
                 stored.append((rollout, group, holder))
         running = {
             rollout.id: rollout for rollout, group, holder in stored if group is RowGroup.RUNNING and not _is_this_process(holder)
@@ -109,7 +109,7 @@ class RolloutIndex:
                 try:
                     self._followers[name] = follow(rollout)
                 except Usage as error:
-                    self._rows[name] = (None, "", _damaged(name, str(error)))
+                    self._rows[name] = (None, "", damaged_row(name, str(error)))
         for rollout, group, _ in stored:
             if group is not RowGroup.RUNNING:
                 self._keep_row(rollout, group)
@@ -123,10 +123,10 @@ class RolloutIndex:
         try:
             with closing(JournalReader(rollout.journal)) as journal:
                 state = journal.fingerprint()
-            row = known[2] if known is not None and known[1] == state else _ended_row(summarised(rollout), group)
+            row = known[2] if known is not None and known[1] == state else entry_row(summarised(rollout), group)
             self._rows[rollout.id] = (rollout, state, row)
         except (NoJournal, Unreadable, *DAMAGE) as why:
-            self._rows[rollout.id] = (rollout, "", _damaged(rollout.id, str(why)))
+            self._rows[rollout.id] = (rollout, "", damaged_row(rollout.id, str(why)))
 
     def _stored_rows(self) -> Iterator[Row]:
         for rollout, group, holder in self._stored:
@@ -138,7 +138,7 @@ class RolloutIndex:
                 follower = self._followers.get(rollout.id)
                 by = f"run by {holder.partition(', since')[0]}"
                 if follower is not None:
-                    yield _row(follower.view, RowGroup.RUNNING, by)
+                    yield running_row(follower.view, RowGroup.RUNNING, by)
                 elif "plan" not in rollout.facts:
                     yield Row(rollout=rollout.id, group=RowGroup.RUNNING, state="planning", details=by)
                 elif kept is not None:
@@ -149,7 +149,7 @@ def _is_this_process(holder: str) -> bool:
     return holder.startswith(f"process {os.getpid()} ")
 
 
-def _row(view: RolloutView, group: RowGroup, by: str) -> Row:
+def running_row(view: RolloutView, group: RowGroup, by: str) -> Row:
     """Of one that runs. `by`: who runs it, in words; empty for this console."""
     rollout, now = view.rollout, view.clock.wall()
     counts = rollout.counts
@@ -169,7 +169,7 @@ def _row(view: RolloutView, group: RowGroup, by: str) -> Row:
     )
 
 
-def _ended_row(found: Entry, group: RowGroup) -> Row:
+def entry_row(found: Entry, group: RowGroup) -> Row:
     shares = HostShares(done=found.done, queued=found.open, skipped=found.skipped, held=found.held, failed=found.failed)
     words = found.state.value + (f" ({found.end_reason})" if found.end_reason else "")
     rehearsal = "; rehearsal" if found.rehearsal else ""
@@ -208,5 +208,5 @@ def _scheduled_row(one: Scheduled, now: float) -> Row:
     )
 
 
-def _damaged(name: str, why: str) -> Row:
+def damaged_row(name: str, why: str) -> Row:
     return Row(rollout=clean(name, 200), group=RowGroup.DAMAGED, state="damaged", details=clean(why, 300))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PASSWORD = "PGPASSWORD"  # libpq's variable for the password of a DSN without one
 MISSING = (
     "--cluster and foreman.write_queue need the package psycopg, which is not installed: install quads-tui with its extra "
-    "`cluster` (in the clone: pip install '.[cluster]')"
+    "`cluster` (in the clone: pipx install --force '.[cluster]', or pip install '.[cluster]' in its own environment)"
 )
 
 

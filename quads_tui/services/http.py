@@ -134,6 +134,7 @@ class Http:
             old_tls=tls.old,
             connect=connect,
             total=total,
+            speed=self._clock.speed,
             max_body=max_body,
             before_send=before_send,
             at=at,

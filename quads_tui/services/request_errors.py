@@ -11,6 +11,7 @@ from functools import partial
 import aiohttp
 
 from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_words import limit_words
 
 from .responses import FailureKind, RequestFailed
 from .sending import Call, Closed, Died, TooLong, TooManyInterim
@@ -41,7 +42,7 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
             return unsent(f"{where} closed the connection during the TLS handshake{hint}", kind=FailureKind.RESET)
         return _no_tls(cause, call, where, sent=False)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return unsent(f"no connection to {where} within {call.connect:.3g} s", kind=FailureKind.TIMEOUT)
+        return unsent(f"no connection to {where} within {limit_words(call.connect * call.speed)}", kind=FailureKind.TIMEOUT)
     if isinstance(error, aiohttp.ClientConnectorError):
         if isinstance(error.os_error, ConnectionResetError):
             over_tls = hint if call.url.startswith("https:") else ""
@@ -50,9 +51,10 @@ def request_failed(error: Exception, call: Call, *, sent: bool) -> RequestFailed
             return unsent(f"{where} refused the connection", kind=FailureKind.REFUSED)
         return unsent(f"{where} cannot be reached: {_words(error.os_error)}", kind=FailureKind.REFUSED)
     if isinstance(error, TimeoutError):
+        total = limit_words(call.total * call.speed)
         if not sent:
-            return unsent(f"no connection to {where} within {call.total:.3g} s", kind=FailureKind.TIMEOUT)
-        return RequestFailed(f"no answer from {where} to {what} within {call.total:.3g} s", sent=True, kind=FailureKind.TIMEOUT)
+            return unsent(f"no connection to {where} within {total}", kind=FailureKind.TIMEOUT)
+        return RequestFailed(f"no answer from {where} to {what} within {total}", sent=True, kind=FailureKind.TIMEOUT)
     if isinstance(error, TooLong):
         return RequestFailed(
             f"the answer of {where} to {what} is longer than {call.max_body} bytes", sent=sent, kind=FailureKind.BODY

@@ -21,6 +21,7 @@ from aiohttp.streams import StreamReader
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.http_log import READS
 from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_words import limit_words
 
 from .kept_connections import KeptConnections, Reuse
 from .responses import FailureKind, RequestFailed
@@ -76,6 +77,7 @@ class Call:
     old_tls: bool
     connect: float
     total: float
+    speed: float  # own seconds in a real one: what an operator reads of these limits is in own seconds
     max_body: int
     before_send: Callable[[str], Awaitable[None]] | None
     at: str
@@ -158,11 +160,8 @@ class CheckedRequest(aiohttp.ClientRequest):
                     raise TimeoutError  # this process was frozen: no timer rings then, and what was answered may be over
             except TimeoutError:
                 where = clean(call.netloc, 100)
-                raise CheckRefused(
-                    RequestFailed(
-                        f"not sent to {where}: the last check took over {_LAST_CHECK:g} s", sent=False, kind=FailureKind.CHECK
-                    )
-                ) from None
+                words = f"not sent to {where}: the last check took over {limit_words(_LAST_CHECK * call.speed)}"
+                raise CheckRefused(RequestFailed(words, sent=False, kind=FailureKind.CHECK)) from None
             except Exception as why:
                 raise CheckRefused(why) from None
             sending.judge_used()  # the server may have closed it meanwhile

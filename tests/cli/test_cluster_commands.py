@@ -95,3 +95,14 @@ def test_without_the_extra_they_say_what_to_install(
     assert status == (3 if words == ["check"] else 2), output
     assert "--cluster and foreman.write_queue need the package psycopg, which is not installed" in output
     assert "pip install '.[cluster]'" in output
+
+
+def test_a_file_of_the_home_directory_is_found_from_every_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell does not replace the ~ in {file:~/queue.dsn}."""
+    pytest.importorskip("psycopg")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "queue.dsn"
+    file.write_text(f"{NOBODY}\n")
+    file.chmod(0o600)
+    status, output = run("rollouts", "--cluster", "{file:~/queue.dsn}")
+    assert (status, "nothing accepts connections at 127.0.0.1, port 1" in output) == (3, True)

@@ -86,3 +86,15 @@ def test_without_a_command_the_start_screen_opens_on_the_directory_that_was_give
     with pytest.raises(SystemExit):
         cli.main(words, standalone_mode=False)
     assert [(options.state_dir, options.site) for options in given] == [(Path(state), site)]
+
+
+def test_with_a_database_the_start_screen_shows_its_rollouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("quads_tui.cli.cluster_start.run_cluster_start_screen", lambda *words: given.append(words) or 0)
+    with pytest.raises(SystemExit):
+        cli.main(["--cluster", "service=lab", "--site", "s.yaml"], standalone_mode=False)
+    assert [(cluster, options.site) for cluster, options in given] == [("service=lab", Path("s.yaml"))]
+    with pytest.raises(click.UsageError, match="--cluster: write it behind rollouts"):
+        cli.main(["--cluster", "service=lab", "rollouts"], standalone_mode=False)

@@ -140,6 +140,7 @@ def _meters(seed: int) -> bytes:
         for meter, median in ((made.redfish, 0.3), (made.foreman_reads, 0.08), (made.foreman_writes, 0.9)):
             for _ in range(luck.randrange(1, 6)):
                 meter.observe(luck.lognormvariate(0, 0.4) * median, ok=luck.random() > 0.02)
-        made.tick(LaneState(depth=max(0, 20 - second // 8), granted=second), at=NOW - 7140 + 60 * second)
+        writing = (InFlight("f01-h00", "build", 0.0),) if second % 8 else ()
+        made.tick(LaneState(depth=max(0, 20 - second // 8), granted=second, in_flight=writing), at=NOW - 7140 + 60 * second)
     made.lane = LaneState(depth=5, head="f01-h02", head_age=14.0, in_flight=(InFlight("f01-h01", "build", 7999.0),), granted=120)
     return pickle.dumps(made)

@@ -72,7 +72,7 @@ async def test_many_hosts_need_their_count_typed_and_hidden_ones_are_told() -> N
         assert marked == d.model.counts[HostStatus.FAILED] > 5
         await d.press("slash", *"install-failed", "enter", "r")
         text = d.text
-        assert f"Retry {marked} hosts?" in text
+        assert f"Retry {marked} hosts from Power off?" in text
         shown = sum(name in d.app.table.marks for name in d.app.table.shown)
         assert f"Also included: {marked - shown} hosts that the current filter does not show" in text
         assert "WIPES their disks again" in re.sub(r"[│\s]+", " ", text)
@@ -208,7 +208,7 @@ async def test_failures_by_cause_are_retried_as_a_group_and_filter_the_table() -
         await d.press("F")
         assert f"{len(group.hosts)} at " in d.text
         await d.press("r")
-        assert f"{len(group.hosts)} hosts?" in d.text
+        assert f"{len(group.hosts)} hosts from Power off?" in d.text
         await d.press("y")
         assert d.control.orders == [Retry(tuple(group.hosts))]
         second = sorted(d.model.groups.values(), key=lambda group: (-len(group.hosts), group.since))[1]

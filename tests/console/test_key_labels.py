@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.console.key_actions import BY_NAME
-from quads_tui.console.key_labels import KeyLabels
+from quads_tui.console.key_labels import KeyLabels, Room
+from quads_tui.console.questions import question
+from quads_tui.rollout.causes import Cause
 from quads_tui.rollout.events import HostArmed, HostChanged, Paused
 from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
@@ -29,8 +31,8 @@ def test_keys_of_one_host_stand_behind_its_name_and_those_that_do_nothing_are_le
     model = rollout(60)
     (armed,) = model.left_armed
     failed = next(name for name in of(model, HostStatus.FAILED) if name != armed)
-    assert named(model, [armed]) == f"{armed[:7]}: retry, retry from first stage, skip and disarm, disarm"
-    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry, retry from first stage, skip"
+    assert named(model, [armed]) == f"{armed[:7]}: retry from Power off, skip and disarm, disarm only"
+    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry from Power off, skip (out of rollout)"
     assert named(model, of(model, HostStatus.DONE)[:1]).endswith(": ")
     model.apply(HostChanged(NOW, failed, HostStatus.SKIPPED, safety=Safety.OFF))
     assert "return to rollout" in named(model, [failed])
@@ -43,21 +45,34 @@ def test_a_skip_says_what_becomes_of_the_host() -> None:
     running = {host.stage: host.name for host in model.hosts.values() if host.status is HostStatus.RUNNING}
     assert named(model, [running[Stage.INSTALL]]).endswith(": skip, install continues")
     before = running[next(stage for stage in running if stage is not Stage.INSTALL)]
-    assert named(model, [before]).endswith(": skip")
+    assert named(model, [before]).endswith(": skip (out of rollout)")
+    assert KeyLabels(model, [before]).of_hosts(BY_NAME["skip"], Room.LITTLE) == "skip"
     model.apply(HostArmed(NOW, before, True))
     assert named(model, [before]).endswith(": skip and disarm"), "and not disarm alone: it is under way"
-    assert named(model, of(model, HostStatus.QUEUED)[:1]).endswith(": skip")
+    assert named(model, of(model, HostStatus.QUEUED)[:1]).endswith(": skip (out of rollout)")
 
 
 def test_keys_of_several_hosts_say_how_many_each_is_for() -> None:
     model = rollout(60)
     failed, done = of(model, HostStatus.FAILED), of(model, HostStatus.DONE)
     count = len(failed)
-    words = f"retry {count}, retry {count} from first stage, skip {count}, disarm 1, disarm 1 armed"
+    words = f"retry {count} from Power off, skip {count}, disarm 1, disarm 1 armed"
     assert named(model, [*failed, *done], marked=True) == f"{count + len(done)} marked: {words}"
     unarmed = [name for name in failed if name not in model.left_armed]
     assert "disarm" not in named(model, unarmed)
     assert named(model, unarmed).startswith(f"these {len(unarmed)} hosts: ")
+
+
+def test_a_retry_says_from_where_and_a_second_key_that_would_do_the_same_is_left_out() -> None:
+    model = rollout(60)
+    name = of(model, HostStatus.FAILED)[0]
+    model.apply(HostChanged(NOW, name, HostStatus.FAILED, Stage.POWER_ON, Cause.TIMEOUT, "still Off", safety=Safety.ARMED))
+    assert ": retry from Power on, retry from Power off, " in named(model, [name])
+    assert KeyLabels(model, [name]).of_hosts(BY_NAME["retry"], Room.LEAST) == "retry from ON"
+    assert question(BY_NAME["retry"], [model.hosts[name]]).title.endswith(", failed at Power on, from Power on?")
+    model.apply(HostChanged(NOW, name, HostStatus.FAILED, Stage.INSTALL, Cause.INSTALL_TIMEOUT, "x", safety=Safety.INSTALLING))
+    assert ": retry by watching longer, retry from Power off, " in named(model, [name])
+    assert ": retry 12, retry 12 from Power off, " in named(model, of(model, HostStatus.FAILED)), "not all from the same stage"
 
 
 def test_a_long_name_leaves_the_keys_their_room() -> None:
@@ -71,16 +86,16 @@ def test_a_long_name_leaves_the_keys_their_room() -> None:
 def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
     model = rollout(60)
     labels, pause, leave = KeyLabels(model, []), BY_NAME["pause"], BY_NAME["leave"]
-    assert labels.of_screen(pause, short=False) == "pause new hosts"
+    assert labels.of_screen(pause) == "pause new hosts"
     model.apply(Paused(NOW, "admission", True, "me", ""))
-    assert labels.of_screen(pause, short=False) == "resume new hosts"
+    assert labels.of_screen(pause) == "resume new hosts"
     model.paused.clear()
     model.counts[HostStatus.QUEUED] = 0
-    assert not labels.of_screen(pause, short=False), "no host is left to begin"
-    assert labels.of_screen(leave, short=False) == "leave; rollout continues"
-    assert labels.of_screen(leave, short=True) == "leave screen"
+    assert not labels.of_screen(pause), "no host is left to begin"
+    words = [labels.of_screen(leave, room) for room in (Room.ALL, Room.LESS, Room.LITTLE)]
+    assert words == ["leave; rollout continues", "leave screen", "leave"]
     model.time.carried = False
-    assert labels.of_screen(leave, short=False) == "leave screen", "nobody runs it"
+    assert labels.of_screen(leave) == "leave screen", "nobody runs it"
 
 
 @pytest.mark.parametrize(
@@ -88,11 +103,11 @@ def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
     [
         (
             (160, 40),
-            "skip and disarm  d disarm  │ enter details  p pause new hosts  : command  ? help  q leave; rollout continues",
+            "retry from Power off  s skip and disarm  d disarm only  │ enter details  M map  p pause new hosts  : command  ? help",
         ),
-        ((120, 40), "skip and disarm  d disarm  │ enter details  p pause new hosts  : command  ? help  q leave screen"),
-        ((80, 24), "r retry  s skip and disarm  d disarm  │ ? help  q leave screen"),
-        ((60, 16), "r retry  d disarm  │ ? help  q leave screen"),
+        ((120, 40), "from Power off  s skip and disarm  d disarm only  │ enter details  p pause new hosts  ? help  q leave"),
+        ((80, 24), "from OFF  s skip and disarm  d disarm only  │ ? help  q leave"),
+        ((60, 16), "from OFF  d disarm only  │ ? help  q leave"),
     ],
 )
 async def test_what_matters_for_an_armed_host_has_room_everywhere(size: tuple[int, int], words: str) -> None:
@@ -100,7 +115,7 @@ async def test_what_matters_for_an_armed_host_has_room_everywhere(size: tuple[in
         (armed,) = d.model.left_armed
         assert d.app.table.cursor == armed
         line = d.lines("footer")[1]
-        assert line.startswith(f" {armed[:7]}: r retry  ") and words in line
+        assert line.startswith(f" {armed[:7]}: r retry from ") and words in line
 
 
 async def test_on_a_screen_whose_q_goes_back_no_key_leaves() -> None:

@@ -84,7 +84,7 @@ async def test_a_click_on_a_failure_shows_its_hosts_only(size: tuple[int, int]) 
         assert any(shown == set(found.hosts) for found in d.model.groups.values())
         assert "(esc: all)" in d.app._main.state()
         if size[0] == 80:
-            await click(d, "more cause")
+            await click(d, "F: 2 more")
             assert isinstance(d.app.screen, CausesScreen)
 
 

@@ -68,7 +68,7 @@ def test_a_single_host_is_named_with_its_stage_reason_and_the_gentler_way() -> N
     model = rollout(60)
     armed = next(host for host in model.hosts.values() if host.armed)
     asked = question(BY_NAME["retry"], [armed])
-    assert asked.title == f"Retry {armed.short}, failed at Power off and ARMED?"
+    assert asked.title == f"Retry {armed.short}, failed at Power off and ARMED, from Power off?"
     assert asked.happens == ("The host starts again at Power off and goes through all stages: Install WIPES its disk.",)
     assert asked.lost == "Lost: what is on the disks of the host."
     assert asked.rows[0].reason == armed.full_reason
@@ -145,7 +145,7 @@ async def test_the_screen_asks_with_stage_reason_and_consequence() -> None:
         d.app.table.go(d.app.table.shown.index(host.name))
         await d.press("R")
         text = re.sub(r"[│\s]+", " ", d.text)
-        assert f"Retry {host.short}, failed at Power off and ARMED, from the start?" in text
+        assert f"Retry {host.short}, failed at Power off and ARMED, from Power off?" in text
         assert "Lost: what is on the disks of the host." in text
         assert host.reason in text
         assert "y start again and WIPE the host" in text

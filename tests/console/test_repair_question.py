@@ -158,6 +158,6 @@ def test_a_repair_is_shown_while_it_runs_and_its_outcome_until_the_host_moves_on
     assert failures[name]["given_back"] == "cloud01"
     assert "it was given back to cloud01; only a restart from the first stage takes it again" in p.type(f"retry {name}")
     assert "it was given back to cloud01" in p.type(f"power-cycle {name}")
-    assert "from the start?" in p.type(f"restart {name}", "n")
+    assert ", from Power off?" in p.type(f"restart {name}", "n")
     p.model.apply(HostChanged(NOW, name, HostStatus.QUEUED, Stage.POWER_OFF))
     assert (host.repaired, host.given_back) == ("", "")

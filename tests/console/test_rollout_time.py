@@ -82,6 +82,7 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
             (("F",), "since 14:"),
             (("m",), "a notice"),
             (("enter",), "Where its time went"),
+            (("v",), "latency"),
             (("C",), "cloud03"),
         ):
             await d.press("escape", *keys)
@@ -92,10 +93,11 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
         for words, text in seen.items():
             assert_own_time(text, words)
             assert "15:00" in text.splitlines()[0]
-            assert (" REHEARSAL (emulated) 30x speed " if size[0] > 100 else " REHEARSAL 30x ") in text.splitlines()[0]
-            assert "30x clock" in text.splitlines()[0]
+            assert (" REHEARSAL (emulated) 30x speed " if size[0] > 100 else " REHEARSAL 30x speed ") in text.splitlines()[0]
+            assert "30x" not in "".join(text.splitlines()[1:]), "said once"
         assert "13:20:00 me: retry: a01-h00" in " ".join(seen["a notice"].split())
         assert "OFF started" in seen["Where its time went"]
+        assert "200   1.5 s" in seen["Where its time went"]  # 50 ms on the wire
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -105,7 +107,7 @@ async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: t
         for _ in range(5):
             d.app.context.meters.lateness.add(4.0)
         d.app.panels()
-        speed = "(emulated) 30x speed" if size[0] > 100 else "30x"
+        speed = "(emulated) 30x speed" if size[0] > 100 else "30x speed"
         assert f" REHEARSAL {speed}  TOO SLOW" in d.text.splitlines()[0]
         d.model.outages.standing.clear()
         d.app.panels()
@@ -144,8 +146,9 @@ def test_sentences_and_plain_lines_tell_the_same_time_and_say_so() -> None:
     said.append(as_text(host, (), now=NOW, time=model.time))
     text = "\n".join(said)
     assert_own_time(text, "sentences")
-    assert "Times are those of the 30x clock: 30 times real time" in text
-    assert text.count("(30x clock: now 15:00)") == 3  # the progress, the status, the plain line
+    assert "All times are the rehearsal's own: 30x speed, counted from the start." in text
+    assert text.count("(now 15:00 at 30x speed)") == 3  # the progress, the status, the plain line
+    assert "rehearsal at 30x speed: all times are its own" in text  # of a host, as it goes into a ticket
     assert "retrying at 15:30, in 30 min" in text
     assert "1 h" not in plain_line(model, meters(), NOW).split("(")[0]
 
@@ -158,3 +161,16 @@ def test_the_report_for_people_has_the_clock_of_the_screen_and_that_for_programs
         assert "Times in this report are rollout time: 30 times as fast as real time" in text
     (outage,) = document(report)["outages"]
     assert outage["since"] == datetime.fromtimestamp(NOW - 60, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_latencies_in_the_report_for_people_are_rollout_time_and_in_that_for_programs_real() -> None:
+    facts = {"rollout": "r", "created_at": BEGAN, "who": "me", "rehearsal": "x", "plan": asdict(PLAN), "speed": SPEED}
+    point = {"foreman_writes": [0.043, 0.05, 4, 0, 0.02]}
+    report = build_report(facts, events(), [StoredSample(BEGAN + second, point) for second in range(1, 100)])
+    assert "| Foreman writes | 396 | 0 | 1.3 s | 1.5 s | 1.5 s |" in as_markdown(report)
+    assert "1.3 s" in as_html(report)
+    for text in (as_markdown(report), as_html(report)):
+        assert "43 ms" not in text and "(real time)" not in text
+    told = document(report)["latencies"]["foreman_writes"]
+    assert (told["p50"], told["p95"], told["worst"]) == (0.043, 0.05, 0.05)
+    assert {tuple(point[1:]) for point in told["series"]} == {(0.043, 0.05)}

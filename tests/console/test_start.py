@@ -88,6 +88,7 @@ class Recorder:
     is_read = True
     state = "/var/lib/quads/rollouts"
     places = ("/home/ann", "/home/ann/sample_assignments")
+    new_elsewhere = ""
 
     def __init__(self, rows: tuple[Row, ...] = ROWS, sources: tuple[Source, ...] = SOURCES) -> None:
         self.message = ""
@@ -120,6 +121,19 @@ async def test_a_key_that_does_nothing_is_reported_once() -> None:
         recorder.message = ""
         await pilot.press("z", "j")
         assert (recorder.message, recorder.calls) == ("", [])
+
+
+async def test_where_new_rollouts_are_submitted_elsewhere_the_screen_says_how() -> None:
+    class Cluster(Recorder):
+        new_elsewhere = "submit a new rollout with: quads-tui run FILE --cluster DSN"
+
+    recorder = Cluster(())
+    async with opened(recorder) as (app, pilot):
+        shown = text(app)
+        assert "Submit a new rollout with: quads-tui run FILE --cluster DSN" in shown
+        assert "Press n to plan" not in shown
+        await pilot.press("n")
+        assert (len(app.screen_stack), recorder.message) == (1, recorder.new_elsewhere)
 
 
 def start(recorder: Recorder) -> StartApp:

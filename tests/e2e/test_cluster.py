@@ -35,7 +35,9 @@ class Cluster:
         """The id of the rollout."""
         done = self.lab.run("run", self.lab.assignment, "--cluster", self.dsn, "--yes")
         assert done.returncode == 0, done.stderr
-        return next(line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith("submitted: "))
+        rollout = next(line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith("submitted: "))
+        assert f"quads-tui attach {rollout} --cluster {self.dsn}" in done.stderr
+        return rollout
 
     def worker(self, name: str, lease: float = 60.0, faulty: Sequence[str] = (), dsn: str = "") -> Worker:
         """`faulty`: what it does to itself; `dsn`: another way to the database."""

@@ -20,6 +20,8 @@ from tests.waiting import wait_for
 
 from .conftest import Lab, emulated, lines
 
+pytestmark = pytest.mark.xdist_group("history")  # the rollout that most of them read about is made once
+
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, list[dict[str, Any]]]]:

@@ -20,6 +20,8 @@ from tests.waiting import PATIENCE, wait_for
 
 from .conftest import Lab, emulated, lines
 
+pytestmark = pytest.mark.xdist_group("streams")  # they share a lab and a rollout that has ended
+
 FULL = "/dev/full"
 
 

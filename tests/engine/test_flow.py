@@ -165,7 +165,7 @@ async def test_d7_a_machine_that_may_have_booted_is_not_said_to_be_off() -> None
     lab = Lab(names(1))
     name = names(1)[0]
     machine = lab.machine(name)
-    machine.troubles = [("on", StageFailure(Cause.TIMEOUT, "power is still Paused after 2 On commands", retryable=False))]
+    machine.troubles = [("on", StageFailure(Cause.TIMEOUT, "still Paused after 2 On commands this attempt", retryable=False))]
     lab.executor.start()
     while lab.rollout.hosts[name].stage is not Stage.POWER_ON:
         await asyncio.sleep(0.1)

@@ -150,7 +150,7 @@ async def test_one_of_the_first_hosts_is_written_at_a_time_and_a_failed_one_goes
     await admitted(g, range(3))
     turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
     assert inside(turns) == ["h0"]
-    assert said == [(f"h{n}", "ready; waiting until the first write to Foreman (for h0) is verified") for n in (1, 2)]
+    assert said == [(f"h{n}", "ready; the first write to Foreman (for h0) is not verified yet") for n in (1, 2)]
     g.turn_over("h0")
     again = asyncio.ensure_future(g.admit("h0", Stage.FOREMAN_BUILD))
     await asyncio.sleep(1)
@@ -183,7 +183,7 @@ async def test_hosts_that_are_retried_together_at_the_write_are_written_one_at_a
         g.mark_begun(f"h{n}")
     turns = await admitted(g, range(3), Stage.FOREMAN_BUILD)
     assert inside(turns) == ["h0"]
-    assert said == [(f"h{n}", "ready; waiting until the first write to Foreman (for h0) is verified") for n in (1, 2)]
+    assert said == [(f"h{n}", "ready; the first write to Foreman (for h0) is not verified yet") for n in (1, 2)]
     g.turn_over("h0")
     await asyncio.sleep(1)
     assert inside(turns) == ["h0", "h1"]

@@ -210,6 +210,23 @@ async def test_a_host_that_leaves_in_its_turn_hands_it_on() -> None:
     await cancelled(*turns.values())
 
 
+async def test_a_host_that_had_its_turn_goes_behind_one_that_came_later() -> None:
+    g = gate()
+    await admitted(g, range(3))
+    turns = await admitted(g, range(2), Stage.FOREMAN_BUILD)
+    g.turn_over("h0")
+    await asyncio.sleep(1)
+    assert inside(turns) == ["h0", "h1"]
+    again = asyncio.ensure_future(g.admit("h0", Stage.FOREMAN_BUILD))
+    await asyncio.sleep(1)
+    late = asyncio.ensure_future(g.admit("h2", Stage.FOREMAN_BUILD))
+    await asyncio.sleep(1)
+    g.turn_over("h1")
+    await asyncio.sleep(1)
+    assert (late.done(), again.done()) == (True, False)
+    await cancelled(again, late)
+
+
 async def test_a_host_that_keeps_its_place_keeps_no_turn() -> None:
     g = gate()
     await admitted(g, range(3))
@@ -240,7 +257,7 @@ async def test_a_write_that_may_be_out_since_an_earlier_process_has_the_turn() -
     g.write_stands("h7")  # it stands in no place: nothing waits for it
     turns = await admitted(g, (1,), Stage.FOREMAN_BUILD)
     assert inside(turns) == []
-    assert told.waits == [("h1", "ready; waiting until the first write to Foreman (for h0) is verified")]
+    assert told.waits == [("h1", "ready; the first write to Foreman (for h0) is not verified yet")]
     g.leave_powered_off_set("h0")
     assert ("h0", False) not in told.places
     await asyncio.wait_for(g.admit("h0", Stage.FOREMAN_BUILD), 1)
@@ -294,7 +311,7 @@ async def test_why_a_host_waits_for_a_place_is_told_with_the_number_and_the_limi
     told.waits.clear()
     g.first_write_verified()
     more = await admitted(g, (4,))
-    assert told.waits == [("h4", "waiting for its turn: 4 hosts are powered off and not yet written to Foreman (limits.ahead)")]
+    assert told.waits == [("h4", "waiting for Foreman writes: 4 hosts are ahead; powered off and not yet written (limits.ahead)")]
     await cancelled(*tasks.values(), *more.values())
 
 

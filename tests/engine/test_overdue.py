@@ -19,6 +19,8 @@ from quads_tui.rollout.stages import HostStatus
 from tests.effort import tries
 from tests.rollout.simulated_rollout import NOW, Course
 
+pytestmark = pytest.mark.xdist_group("overdue")  # the rollouts are simulated once
+
 
 @pytest.fixture(scope="module")
 def runs() -> list[Watched]:

@@ -260,9 +260,24 @@ async def test_the_first_build_of_a_dead_process_keeps_its_turn_and_no_other_wri
     began = len(lab.journal.events)
     lab.executor.start()
     await asyncio.sleep(100)
-    words = f"ready; waiting until the first write to Foreman (for {NAME}) is verified"
+    words = f"ready; the first write to Foreman (for {NAME}) is not verified yet"
     told = {event.host for event in lab.journal.events[began:] if isinstance(event, HostNote) and event.text == words}
     assert bool(told) is turn
     await lab.executor.settled()
     await lab.end()
     assert ends(lab.rollout) == {HostStatus.DONE: 3}
+
+
+async def test_b1_a_place_that_a_refused_host_keeps_is_kept_over_a_crash() -> None:
+    lab = Lab(names(60))
+    for n, machine in enumerate(lab.world.machines.values()):
+        words = f"Foreman 422: {'abc'[n % 3]} cannot be"
+        machine.troubles = [("build", StageFailure(Cause.FOREMAN, words, retryable=False, service="Foreman", status=422))] * 3
+    lab.executor.start()
+    while HostStatus.FAILED not in ends(lab.rollout):
+        await asyncio.sleep(0.001)
+    await lab.crash()
+    lab.resume()
+    await lab.run()
+    assert sum(machine.power == "Off" for machine in lab.world.machines.values()) == 3
+    await lab.end()

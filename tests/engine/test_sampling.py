@@ -63,5 +63,5 @@ async def test_the_lag_of_program_and_emulators_counts_in_rollout_seconds(
     assert meters.lateness.is_too_late is too_late
     watched = Meters()
     for data in kept:
-        watched.restore(data, 0.0)
+        watched.restore(data, 0.0, speed=30.0)
     assert watched.lateness.is_too_late is too_late  # who follows the journal sees the same

@@ -52,7 +52,9 @@ class Copy:
         """Run these tests until one fails. Running longer than `timeout` (seconds) counts as noticed."""
         without = ("-pno:cacheprovider", "-pno:textual-snapshot", "-pno:syrupy")  # what costs half a second and is not used
         options = ("-x", "-q", "--tb=line", "-n0", *without, "--hypothesis-profile=mutants", *options)
-        environ = os.environ | {"PYTHONPATH": str(self._place), "PYTHONDONTWRITEBYTECODE": "" if compile_files else "1"}
+        # What the workers of a run around this one share is of the code as it is.
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+        environ |= {"PYTHONPATH": str(self._place), "PYTHONDONTWRITEBYTECODE": "" if compile_files else "1"}
         began = time.monotonic()
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *tests],

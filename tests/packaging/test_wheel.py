@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[2]
 SOURCES = ("quads_tui", "pyproject.toml", "README.md", "LICENSE")
 # The build backend as pyproject.toml demands it; `pip install -e '.[dev]'` brings it.
 SETUPTOOLS = int(importlib.metadata.version("setuptools").partition(".")[0])
-pytestmark = pytest.mark.skipif(SETUPTOOLS < 77, reason="the build backend (setuptools >= 77, extra dev) is not installed")
+pytestmark = [
+    pytest.mark.skipif(SETUPTOOLS < 77, reason="the build backend (setuptools >= 77, extra dev) is not installed"),
+    pytest.mark.xdist_group("wheel"),  # it is built once
+]
 
 
 @pytest.fixture(scope="module")

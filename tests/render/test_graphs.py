@@ -20,13 +20,13 @@ START = NOW - 600
 NAMES = [f"h{number}.example.com" for number in range(10)]
 
 
-def told() -> tuple[Rollout, Meters]:
-    """Ten minutes: a host is written each minute and built a minute later, but for the minutes 4 and 5, in which writes are blocked
-    and nobody is asked anything; the last one fails.
+def told(speed: float = 1.0) -> tuple[Rollout, Meters]:
+    """Ten real minutes: a host is written each minute and built a minute later, but for the minutes 4 and 5, in which writes are
+    blocked and nobody is asked anything; the last one fails. A request takes 20 ms of rollout time.
     """
     model = Rollout("r", Plan((Goal("cloud02", Kind.BUILD),), tuple(HostPlan(name, "https://x") for name in NAMES)))
-    model.apply(RolloutStarted(START, "r", len(NAMES), False, "me", 1.0))
-    measured = Meters()
+    model.apply(RolloutStarted(START, "r", len(NAMES), False, "me", speed))
+    measured = Meters(speed)
     for second in range(600):
         minute, at = second // 60, START + second
         quiet = minute in (4, 5)
@@ -39,7 +39,7 @@ def told() -> tuple[Rollout, Meters]:
             if minute not in (0, 6):
                 model.apply(HostChanged(at + 2, NAMES[minute - 1], HostStatus.FAILED if minute == 9 else HostStatus.DONE))
         if not quiet:
-            measured.redfish.observe(0.02, ok=True)
+            measured.redfish.observe(0.02 / speed, ok=True)
         measured.tick(LaneState(depth=0 if quiet else 1 + minute, shut="result unknown" if quiet else ""), at=at + 1)
     return model, measured
 
@@ -57,18 +57,19 @@ def panel(lines: list[str], title: str) -> list[str]:
     return lines[start:end]
 
 
-def test_all_panels_show_the_same_time_and_the_figures_of_it() -> None:
-    model, measured = told()
+@pytest.mark.parametrize("speed", [1.0, 30.0])
+def test_all_panels_show_the_same_time_and_the_figures_of_it(speed: float) -> None:
+    model, measured = told(speed)
     lines = drawn(model, measured)
     hosts = panel(lines, "Hosts")
-    legend = [line[-24:].strip(" ▅▇✗").rsplit(maxsplit=1) for line in hosts]
+    legend = [line[-32:].strip(" ▅▇✗").rsplit(maxsplit=1) for line in hosts]
     figures = {entry[0]: int(entry[1]) for entry in legend if entry}
-    assert figures == {"not written": 2, "ON, INS": 2, "done": 5, "failed": 1}
+    assert figures == {"not written": 2, "Power on, Install": 2, "done": 5, "failed": 1}
     (ready, _, _) = panel(lines, "Foreman write queue")
     assert ready.rstrip().endswith("peak 10  10")
     rate = panel(lines, "Foreman writes")
-    assert [line[-23:].split()[-1] for line in rate[:2]] == ["8", "0.9"]
-    assert rate[2].rstrip().endswith("2 min")
+    assert [line[-23:].split()[-1] for line in rate[:2]] == ["8", f"{0.885 / speed:.1f}"]
+    assert rate[2].rstrip().endswith("2 min" if speed == 1 else "1 h")
     assert "writes blocked" in lines[-1]
     redfish = panel(lines, "Redfish")
     assert [line[-23:].split()[-2:] for line in redfish[:2]] == [["20", "ms"], ["20", "ms"]]
@@ -78,13 +79,13 @@ def test_all_panels_show_the_same_time_and_the_figures_of_it() -> None:
 def test_a_quiet_time_is_a_gap_and_zero_is_a_line() -> None:
     model, measured = told()
     lines = drawn(model, measured)
-    cells = slice(8, 8 + 120 - 8 - 24 - 2)
+    cells = slice(8, 8 + 120 - 8 - 32 - 2)
     rows = panel(lines, "Redfish")
     curve = "".join("x" if any(row[cell] not in " │┤" for row in rows) else " " for cell in range(cells.start, cells.stop))
     before, after = curve.split(maxsplit=1)
     gap = len(curve) - len(before) - len(after)
     assert set(before + after) == {"x"}
-    assert (len(before), gap) == (pytest.approx(86 * 0.4, abs=1), pytest.approx(86 * 0.2, abs=2))
+    assert (len(before), gap) == (pytest.approx(78 * 0.4, abs=1), pytest.approx(78 * 0.2, abs=2))
     bottom = panel(lines, "Foreman write queue")[-1][cells]
     assert bottom.count("▁") >= gap - 2  # nobody was ready, which is a number
 
@@ -110,7 +111,9 @@ def test_the_graphs_fit_every_screen(ipmi: int) -> None:
         assert {len(line) for line in lines} == {80}
         assert ("IPMI" in "".join(lines)) is bool(ipmi)
         if any("── Under way" in line for line in lines):
-            assert all(f" {stage} " in "".join(lines) for stage in ("OFF PXE", "BLD", "ON"))
+            named = "".join(lines)
+            for whole, short in (("Power off, PXE", "OFF, PXE"), ("Build", "BLD"), ("Power on", "ON")):
+                assert f" {whole} " in named or f" {short} " in named
         for titles in (("Hosts",), ("Foreman write queue",), ("Redfish", "BMC")):
             assert sum(f"── {title}" in line for line in lines for title in titles) == 1
 
@@ -165,3 +168,13 @@ def test_the_first_minute_has_an_axis() -> None:
     assert len(drawn(model, Meters())) == 36
     model.apply(RolloutStarted(NOW, "r", len(NAMES), False, "me", 1.0))
     assert len(drawn(model, Meters())) == 36
+
+
+@pytest.mark.parametrize(("width", "whole"), [(80, False), (120, True)])
+def test_stages_have_their_whole_names_where_there_is_room(width: int, whole: bool) -> None:
+    lines = drawn(rollout(), meters(), width=width, height=50)
+    legend = [line[-32 if whole else -24 :].strip() for line in panel(lines, "Under way")]
+    assert any(("▁ Power off, PXE " if whole else "▁ OFF, PXE ") in line for line in legend)
+    assert any("▃ Build " in line for line in legend) and any("▄ Power on " in line for line in legend)
+    assert any("▅ Power on, Install " in line for line in panel(lines, "Hosts"))
+    assert not any("…" in line for line in lines)

@@ -19,6 +19,7 @@ from quads_tui.render.report import build_report
 from quads_tui.render.report.data import document
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.commands import Hold, Pause, Skip
+from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.plan import HostPlan
@@ -348,3 +349,18 @@ def test_the_figures_are_those_of_the_json_of_the_same_moment() -> None:
         "quads_tui_overdue_hosts",  # nothing was learned of its kinds before
         "quads_tui_not_verified_hosts",
     }
+
+
+def test_a_faster_rehearsal_serves_latencies_in_real_seconds_as_its_exchanges_are_recorded() -> None:
+    view, tally = course(), Tally()
+    view.rollout.time.speed = 30.0
+    for _ in range(4):
+        tally.on_exchange(
+            Exchange(at=1.0, service="foreman", host="h0", method="PUT", path="/x", status=200, seconds=0.043, error="")
+        )
+    samples = Reader(view, tally).read()
+    rollout = view.rollout.id
+    key = frozenset({"rollout": rollout, "service": "foreman_write"}.items())
+    assert samples["quads_tui_request_duration_seconds_count", key] == 4
+    assert samples["quads_tui_request_duration_seconds_sum", key] == pytest.approx(0.172)
+    assert samples["quads_tui_rollout_speed_ratio", frozenset({"rollout": rollout}.items())] == 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quads_tui.render.host_row import Columns, host_row
-from quads_tui.render.reasons import fitting, reason_ways, shorter_notes
+from quads_tui.render.reasons import cause_words, fitting, reason_ways, shorter_notes
 from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import HostNote, HostWord
 from quads_tui.rollout.causes import Cause
@@ -84,10 +84,10 @@ def shown(rollout: Rollout, width: int) -> str:
         (
             Stage.POWER_ON,
             Cause.TIMEOUT,
-            "power is still Off after 2 On commands",
+            "still Off after 2 On commands this attempt",
             Safety.ARMED,
-            "power is still Off after 2 On commands; STILL ARMED",
-            "power still Off after 2 On…",
+            "still Off after 2 On commands this attempt",
+            "still Off after 2 On commands…",
         ),
     ],
 )
@@ -120,8 +120,8 @@ def test_a_host_that_is_retried_says_when_and_why() -> None:
     rollout = failed(Stage.POWER_ON, Cause.BUSY, "x", Safety.OFF)
     (host,) = rollout.hosts.values()
     host.status = HostStatus.WAITING
-    note = "retrying at 00:10: power is still Off, On not accepted; the BMC answered: try again later"
-    assert fitting((note, *shorter_notes(host, note)), 53, "…") == "at 00:10: power is still Off, On not accepted"
+    note = "retrying at 00:10: still Off, On not accepted; the BMC answered: try again later"
+    assert fitting((note, *shorter_notes(host, note)), 53, "…") == "at 00:10: still Off, On not accepted"
 
 
 def test_a_cause_that_every_reason_says_itself_has_no_words_before_it() -> None:
@@ -150,6 +150,13 @@ def test_a_host_that_is_written_says_what_is_still_to_come() -> None:
     ways = (note, *shorter_notes(host, note))
     assert [fitting(ways, room, "…") for room in (60, 53, 31)] == [
         note,
-        "written to Foreman; not read back yet",
-        "written; not read back yet",
+        "written to Foreman; not confirmed yet",
+        "written; not confirmed yet",
     ]
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("stage", [None, Stage.POWER_OFF, Stage.FOREMAN_BUILD])
+def test_each_cause_has_words_of_its_own_beside_the_name_that_programs_read(cause: Cause, stage: Stage | None) -> None:
+    words = cause_words(stage, cause)
+    assert " " in words and len(words) <= 28 and cause_words(stage, cause) not in {one.value for one in Cause}

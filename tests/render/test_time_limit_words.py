@@ -28,7 +28,9 @@ def test_the_header_has_the_limit_and_how_many_hosts_it_leaves() -> None:
     assert f": {len(told.late)} NOT BEGUN" in first
     assert "will not be begun" in " ".join(status(rollout, Meters(), told, NOW))
     late, fits = next(iter(told.late)), next(host for host in told.turns if host not in told.late)
-    assert why(rollout.hosts[late], rollout, Meters(), told, NOW).startswith("not begun: by the time limit, ")
+    assert why(rollout.hosts[late], rollout, Meters(), told, NOW).startswith(
+        "not begun: less than 90 % likely to be done by the time limit, "
+    )
     assert "time limit" not in why(rollout.hosts[fits], rollout, Meters(), told, NOW)
 
 

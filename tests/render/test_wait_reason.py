@@ -93,7 +93,7 @@ def test_the_number_of_a_note_stands_before_its_words_are_cut(width: int) -> Non
     told = forecast(rollout, meters, COURSE_NOW)
     (ready,) = lane.places
     queued = next(host for host in rollout.hosts.values() if host.name in told.turns and host.stage is None)
-    for host, words in ((rollout.hosts[ready], "3rd"), (queued, "wait")):
+    for host, words in ((rollout.hosts[ready], "3rd"), (queued, "0 hosts")):
         text = host_note(host, rollout, meters, told, COURSE_NOW)
         columns = Columns.of(rollout.plan, min(width, 134), BRAILLE)
         row = host_row(host, columns, now=COURSE_NOW, speed=1.0, word=host_word(host, meters, told), note=text).plain
@@ -106,12 +106,18 @@ def test_who_waits_for_the_limit_on_installs_says_so() -> None:
     assert note(rollout, "h1") == for_a_place(0, False)
 
 
-def test_a_host_that_is_written_and_not_verified_yet_is_not_said_to_be_written_soon() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "written; waiting until a read of Foreman confirms build mode",
+        "waiting for its turn in the Foreman write queue (build)",  # since less than a second: its place is not known yet
+    ],
+)
+def test_a_host_that_is_written_or_queued_is_not_said_to_be_written_at_another_time(words: str) -> None:
     made = course(done=[1200.0] * 20, installing=[60.0] * 5, queued=200)
     rollout = made.rollout
     host = rollout.hosts[made.in_lane(30.0)]
     told = forecast(rollout, Meters(), COURSE_NOW)
     assert host.name in told.turns
-    words = "written; waiting until a read of Foreman confirms build mode"
     rollout.apply(HostNote(COURSE_NOW, host.name, words, True))
     assert why(host, rollout, Meters(), told, COURSE_NOW) == words

@@ -18,10 +18,16 @@ class Course:
     """Hosts are taken from the plan's beginning, in the order of the calls. Times are ages: seconds before NOW."""
 
     def __init__(
-        self, models: Sequence[str], *, kind: Kind = Kind.BUILD, speed: float = 1.0, parameters: tuple[str, ...] = ()
+        self,
+        models: Sequence[str],
+        *,
+        kind: Kind = Kind.BUILD,
+        speed: float = 1.0,
+        parameters: tuple[str, ...] = (),
+        canary: int = 0,
     ) -> None:
         hosts = tuple(HostPlan(f"h{n:04}", "https://x", model, parameters=parameters) for n, model in enumerate(models))
-        self.rollout = Rollout("r1", Plan((Goal("cloud02", kind),), hosts))
+        self.rollout = Rollout("r1", Plan((Goal("cloud02", kind),), hosts, canary=canary))
         self.rollout.apply(RolloutStarted(BEGAN, "r1", len(hosts), False, "me", speed))
         self._speed = speed
         self._names = iter(self.rollout.hosts)

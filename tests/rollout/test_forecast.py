@@ -125,6 +125,18 @@ def test_it_is_made_once_a_second_for_all_who_ask() -> None:
 
 
 @pytest.mark.looptime
+async def test_who_asks_seldom_gets_that_of_now_and_not_that_of_the_line_before() -> None:
+    model = course(done=[INSTALL] * 10, installing=[60.0] * 10).rollout
+    outlook = Outlook(model, Meters())
+    for line in range(3):
+        assert outlook.at(NOW + 10 * line).at == NOW + 10 * line
+    for frame in range(1, 20):  # who asks often does not wait for it
+        before = outlook.at(NOW + 20 + frame)
+        await asyncio.sleep(0.1)
+        assert (before.at, outlook.at(NOW + 20 + frame).at) == (NOW + 19 + frame, NOW + 20 + frame)
+
+
+@pytest.mark.looptime
 async def test_of_many_hosts_it_is_made_in_pieces_and_is_the_same() -> None:
     model = course(done=[INSTALL] * 300, installing=[60.0 * n for n in range(30)], lane=20, queued=5000).rollout
     outlook = Outlook(model, Meters())

@@ -30,7 +30,7 @@ def test_the_clock_of_a_faster_rehearsal_begins_with_it_and_that_of_a_real_rollo
     fast, real = replayed(started(AT, 30.0)).time, replayed(started(AT, 1.0)).time
     assert [fast.shown_at(at) - AT for at in (AT - 60, AT, AT + 10, AT + 120)] == [-60, 0, 300, 3600]
     assert [real.shown_at(at) - AT for at in (AT - 60, AT + 120)] == [-60, 120]
-    assert (fast.clock_name, real.clock_name) == ("30x clock", "")
+    assert (fast.speed_words, real.speed_words) == ("30x speed", "")
     assert fast.clock(AT + 120, AT) == real.clock(AT + 3600, AT)
     assert fast.time_of_day(AT + 120) == real.time_of_day(AT + 3600)
 
@@ -73,3 +73,9 @@ def test_an_install_that_a_resume_watches_on_began_when_it_began() -> None:
         StageChanged(AT + 2005, "h1", Stage.INSTALL, StageStatus.STARTED, 2),
     )
     assert rollout.hosts["h1"].since == AT + 10 == rollout.durations.installing["h1"]
+
+
+def test_what_is_measured_counts_at_the_speed_of_the_process_that_ran_then() -> None:
+    assert RolloutTime(5.0).speed_at(AT) == 5.0
+    time = replayed(started(AT, 30.0), started(AT + 100, 10.0, resumed=True)).time
+    assert [time.speed_at(at) for at in (AT - 1, AT, AT + 99, AT + 100, AT + 500)] == [10.0, 30.0, 30.0, 10.0, 10.0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from quads_tui.journal.catalogue import StoredRollout
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.events import Event, HostChanged
 from quads_tui.rollout.metrics import LaneState, Meters, lane_facts
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.runtime.resume import recall_samples, untouched_hosts
 from tests.rollout.test_state import events, rollout
@@ -48,11 +50,13 @@ def test_the_graphs_of_the_whole_run_begin_with_what_earlier_processes_sampled(t
         await store.close()
 
     asyncio.run(earlier())
-    meters = Meters()
-    recall_samples(StoredRollout("r1", tmp_path, {}), meters)
+    meters, time = Meters(), RolloutTime()
+    time.begin(1000.0, 30.0)
+    recall_samples(StoredRollout("r1", tmp_path, {}), meters, time)
     meters.redfish.observe(0.5, ok=True)
     meters.tick(LaneState(depth=99), at=1060.0)
     assert [point.exchanges for point in meters.redfish.whole] == [3] * 19 + [1]
+    assert [point.p50 for point in meters.redfish.whole] == pytest.approx([3.0] * 19 + [0.5])  # rollout seconds
     assert list(meters.lane_whole) == [*(depth for depth in range(20) if depth != 7), 99]
     assert sum(meters.blocked_whole) == 5
     assert meters.spans(whole=True)[-2:] == [(1018.0, 1019.0), (1057.0, 1060.0)]  # nothing was sampled in between

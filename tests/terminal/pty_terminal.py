@@ -34,10 +34,17 @@ class Terminal:
     """A pty with a process on it, and a socket to ask the process. `control`: it is the terminal of the process's session.
 
     `program`: a module whose `main()` runs in a process of its own, or a command line, whose last word is then the socket's number.
+    `parent`: as tests.forks.Forked has it.
     """
 
     def __init__(
-        self, program: str | Sequence[str] = HOST, *words: str, width: int = 80, height: int = 24, control: bool = True
+        self,
+        program: str | Sequence[str] = HOST,
+        *words: str,
+        width: int = 80,
+        height: int = 24,
+        control: bool = True,
+        parent: str = "",
     ) -> None:
         self.master, self.slave = os.openpty()
         self.output = b""
@@ -51,7 +58,7 @@ class Terminal:
         self.process: Forked | subprocess.Popen[bytes]
         if isinstance(program, str):
             files = {0: self.slave, 1: self.slave, 2: self.slave, LINK: theirs.fileno()}
-            self.process = Forked(program, words, files, session=True, terminal=control)
+            self.process = Forked(program, words, files, session=True, terminal=control, parent=parent)
         else:
             self.process = self._started([*program, *words], theirs.fileno())
         theirs.close()

@@ -18,6 +18,7 @@ import pytest
 
 from quads_tui.console.dialogs import DEBOUNCE
 from tests.e2e.conftest import Lab, emulated
+from tests.forks import Program
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
@@ -137,7 +138,7 @@ def test_sigterm_leaves_the_screen_and_says_how_to_go_on(terminals: Terminals, l
 def test_a_killed_runner_is_told_and_the_one_that_resumes_is_followed(terminals: Terminals, lab: Callable[..., Lab]) -> None:
     place = lab(hosts=3, speed=10)
     words = place.command("run", place.assignment, "--yes", "--json")
-    first = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    first = Program(words[3:], err=os.devnull)
     wait_for(lambda: any(host["resets"] for host in place.counts()["hosts"].values()))
     (rollout,) = (place.state / "rollouts").iterdir()
     terminals.open("watcher", place.command("watch"), (160, 40))
@@ -150,7 +151,7 @@ def test_a_killed_runner_is_told_and_the_one_that_resumes_is_followed(terminals:
         terminals.shows(name, "NOT RUNNING since")
         terminals.shows(name, f"quads-tui resume {rollout.name}")
     words = place.command("resume", rollout.name, "--yes", "--json")
-    again = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    again = Program(words[3:], err=os.devnull)
     try:
         terminals.shows("watcher", f"run by process {again.pid}")
         terminals.hides("second", "NOT RUNNING")
@@ -162,17 +163,17 @@ def test_a_killed_runner_is_told_and_the_one_that_resumes_is_followed(terminals:
         wait_for(lambda: ordered(place, "new hosts paused"))
         terminals.shows("watcher", f"controlled by {getpass.getuser()}@")
     finally:
-        again.terminate()
+        again.send_signal(signal.SIGTERM)
         assert again.wait(60) == 143
 
 
 def test_a_watcher_resumes_by_a_key_what_a_killed_process_left(terminals: Terminals, lab: Callable[..., Lab]) -> None:
     place = lab(hosts=2, speed=40)
     words = place.command("run", place.assignment, "--yes", "--json")
-    first = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    first = Program(words[3:], err=os.devnull)
     wait_for(lambda: any(host["resets"] for host in place.counts()["hosts"].values()))
     (rollout,) = (place.state / "rollouts").iterdir()
-    terminals.open("watcher", place.command("watch"), (120, 40))
+    terminals.open("watcher", place.command("watch"), (160, 40))
     terminals.shows("watcher", f"watching {rollout.name}")
     first.kill()
     first.wait()

@@ -39,11 +39,18 @@ def test_consoles_watch_and_control_what_a_worker_carries_out(terminals: Termina
 
     terminals.open("watcher", place.command("watch", rollout, "--cluster", made.dsn), (200, 40))
     terminals.shows("watcher", "READ-ONLY: waiting for a worker; start one with: quads-tui worker --site FILE --cluster")
+    terminals.open("all", place.command("--cluster", made.dsn), (140, 40))
+    terminals.shows("all", "waits for a worker")
     worker = made.worker("one")
     terminals.shows("plain", f"Skip: {host}.example.com (worker ")
     wait_for(lambda: made.settled() and place.counts()["foreman"]["writes"] == 3)
     terminals.shows("watcher", f"{rollout} has ended")
     terminals.shows("plain", f"quads-tui report {rollout} --cluster postgres")
+    terminals.shows("all", "Recent")
+    terminals.keys("all", "Enter")
+    terminals.shows("all", f"{rollout} has ended")
+    terminals.keys("all", "q")
+    terminals.shows("all", "Recent")
     terminals.keys("watcher", "p")
     terminals.shows("watcher", "read-only: ")
 
@@ -57,7 +64,7 @@ def test_consoles_watch_and_control_what_a_worker_carries_out(terminals: Termina
     wait_for(lambda: made.settled() and place.counts()["foreman"]["writes"] == 4)
     check_counts(made, 4)
     terminals.shows("second", "4 done")
-    for name in ("second", "watcher"):
+    for name in ("second", "watcher", "all"):
         terminals.keys(name, "q")
         terminals.shows(name, "ENDED 0")
     terminals.keys("plain", "leave", "Enter")

@@ -14,6 +14,8 @@ from tests.waiting import wait_for
 
 from .pty_terminal import Terminal
 
+pytestmark = pytest.mark.xdist_group("row commands")  # they share a console
+
 HOST = "tests.terminal.row_command_host"
 
 

@@ -6,7 +6,6 @@ import base64
 import html
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,23 +17,13 @@ import yaml
 
 from quads_tui.console.dialogs import DEBOUNCE
 from tests.e2e.conftest import Lab, emulated
+from tests.forks import PROGRAM as PARENT
 from tests.waiting import wait_for
 
 from .pty_terminal import Terminal
 
 PLANTED = "planted-in-the-environment"
-PROGRAM = "import sys; sys.argv = ['quads-tui', *sys.argv[1:-1]]; {before}; from quads_tui.cli import main; main()"
-SEVERAL = """
-import json, sys
-{before}
-from quads_tui.cli.main import cli
-for words in json.loads(sys.argv[1]):
-    try:
-        cli(words)
-    except SystemExit:
-        print(end="\\f", flush=True)
-"""
-OFF = "from quads_tui.rollout.scrub import Scrubber; Scrubber.scrub = lambda self, text: text"
+PROGRAM = "tests.terminal.secrets_program"
 
 
 def site_of(lab: Lab) -> Path:
@@ -65,11 +54,10 @@ def careless_lab(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[L
         yield lab
 
 
-def rolled_out(lab: Lab, site: Path, before: str) -> dict[str, bytes]:
+def rolled_out(lab: Lab, site: Path, masking: str) -> dict[str, bytes]:
     """Everything that leaves the program: by the screen, and headless."""
-    program = [sys.executable, "-c", PROGRAM.format(before=before)]
     common = ["--site", str(site), "--state-dir", str(lab.state)]
-    terminal = Terminal([*program, "run", str(lab.assignment), "--yes", *common], width=200, height=50)
+    terminal = Terminal(PROGRAM, masking, "run", str(lab.assignment), "--yes", *common, width=200, height=50, parent=PARENT)
     try:
 
         def ended() -> bool:
@@ -101,7 +89,7 @@ def rolled_out(lab: Lab, site: Path, before: str) -> dict[str, bytes]:
         **{f"report {kind}": ["report", rollout, "--format", kind, *common] for kind in ("md", "html", "json")},
         "check": ["check", *common],
     }
-    several = Terminal([*program[:2], SEVERAL.format(before=before), json.dumps(list(commands.values()))], width=200, height=50)
+    several = Terminal(PROGRAM, masking, "several", json.dumps(list(commands.values())), width=200, height=50, parent=PARENT)
     try:
         several.end()
         out |= zip(commands, several.output.split(b"\f"), strict=False)
@@ -128,7 +116,7 @@ def found(lab: Lab, out: dict[str, bytes]) -> dict[str, set[str]]:
 
 def test_f7_what_servers_repeat_is_in_nothing_that_leaves_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with careless_lab(tmp_path / "lab", monkeypatch) as lab:
-        out = rolled_out(lab, site_of(lab), "pass")
+        out = rolled_out(lab, site_of(lab), "masked")
         assert {name: sorted(forms) for name, forms in found(lab, out).items() if forms} == {}
         for name in ("screen", "json", "report md", "report html", "report json", "check", "given-event"):
             assert b"****" in out[name].replace(b"\\", b""), name
@@ -138,7 +126,7 @@ def test_f7_what_servers_repeat_is_in_nothing_that_leaves_the_program(tmp_path: 
 
 def test_f7_the_search_finds_them_where_nothing_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with careless_lab(tmp_path / "lab", monkeypatch) as lab:
-        where = {name for name, forms in found(lab, rolled_out(lab, site_of(lab), OFF)).items() if forms}
+        where = {name for name, forms in found(lab, rolled_out(lab, site_of(lab), "unmasked")).items() if forms}
         assert where >= {"screen", "json", "report md", "report html", "report json", "given-event", "check"}
         assert any(name.endswith("journal.db") for name in where)
         assert {Path(name).suffix for name in where if "/shots/" in name} >= {".svg", ".txt", ".json"}

@@ -38,6 +38,8 @@ from .server import BIG_KINDS, FEW_KINDS, KINDS, SLOW_KINDS, Collector, Villain,
 from .steps import HELD, TRIES
 from .wire import bomb
 
+pytestmark = pytest.mark.xdist_group("kinds")  # its bombs are packed once
+
 HOSTS = [f"f21-h{number:02d}-000-r650.example.com" for number in range(3)]
 PASSWORD = "a-secret-of-the-site"
 SOME, MANY = (1, 1) if WHOLE else (8, 2)  # one in so many calls meets one of FEW_KINDS, and any other kind

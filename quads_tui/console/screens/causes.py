@@ -34,6 +34,7 @@ class CausesScreen(View):
         super().__init__(context)
         self._key: failures.Key | None = None
         self._place = 0
+        self._slipped = False  # the chosen group has no hosts any more, and the cursor stands on another one
 
     @property
     def group(self) -> FailureGroup | None:
@@ -42,12 +43,18 @@ class CausesScreen(View):
         found = next((place for place, group in enumerate(groups) if failures.key_of(group) == self._key), None)
         self._place = found if found is not None else max(0, min(self._place, len(groups) - 1))
         group = groups[self._place] if groups else None
+        self._slipped = self._slipped or (found is None and self._key is not None)
         self._key = failures.key_of(group) if group else None
         return group
 
     def chosen(self) -> list[str]:
         group = self.group
         return list(group.hosts) if group else []
+
+    def choose(self) -> str:
+        group = self.group
+        slipped, self._slipped = self._slipped, False
+        return "cursor now on other failures: press again (nothing was done)" if slipped and group else ""
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         groups, here = failures.groups(self.context.rollout), self.group
@@ -86,12 +93,12 @@ class CausesScreen(View):
         groups = failures.groups(self.context.rollout)
         if self.group is not None:
             self._place = max(0, min(self._place + step, len(groups) - 1))
-            self._key = failures.key_of(groups[self._place])
+            self._key, self._slipped = failures.key_of(groups[self._place]), False
         self.panels()
 
     def clicked(self, event: LinePanel.Clicked) -> None:
         if "group" in event.meta:
-            self._key = event.meta["group"]
+            self._key, self._slipped = event.meta["group"], False
             self.panels()
             if event.double:
                 self.action_only()

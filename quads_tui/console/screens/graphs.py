@@ -55,8 +55,7 @@ class GraphsScreen(View):
 
     def state(self) -> str:
         """Which time is shown."""
-        clock = self.context.rollout.time.clock_name
-        return f" {self._window}" + (f" ({clock})" if clock else "")
+        return f" {self._window}"
 
     def action_window(self) -> None:
         self._window = _WINDOWS[(_WINDOWS.index(self._window) + 1) % len(_WINDOWS)]

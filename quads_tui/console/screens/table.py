@@ -40,11 +40,6 @@ _AROUND = 6  # lines of header, bar, counts and footer
 _CLOUD_ROWS = 4  # lines of clouds where there is room: as many as 20 clouds take on 120 columns
 
 
-def _graph_rows(width: int, height: int) -> int:
-    """Of the boxes; 2: there is only room for their figures."""
-    return 2 if width < 100 or height < 34 else 9 if height >= 52 else 7
-
-
 class _Middle(Horizontal):
     """The table, and the drawer on wide terminals."""
 
@@ -102,6 +97,9 @@ class TableScreen(View):
     def chosen(self) -> list[str]:
         return list(self.table.marks) or ([self.table.cursor] if self.table.cursor else [])
 
+    def choose(self) -> str:
+        return "" if self.table.marks else self.table.choose()
+
     @property
     def marked(self) -> bool:
         return bool(self.table.marks)
@@ -139,7 +137,7 @@ class TableScreen(View):
         wide = width >= WIDE
         drawer: Sequence[Text] = ()
         if wide:
-            above = len(self._end_lines(width, height)) or _graph_rows(width, height)
+            above = len(self._end_lines(width, height)) or boxes.rows_of(width, height)
             drawer = self._drawer(DRAWER - 1, height - _AROUND - len(clouds) - above)
         below = [] if wide else self._failures(width, height)
         yield False  # all of these figures are of one moment
@@ -163,7 +161,7 @@ class TableScreen(View):
     def _graph_lines(self, width: int, height: int) -> Generator[bool, None, Sequence[Text]]:
         context, symbols = self.context, self.context.symbols
         rollout, meters, forecast, own = context.rollout, context.meters, context.forecast, context.clock.now()
-        rows = _graph_rows(width, height)
+        rows = boxes.rows_of(width, height)
         if panel := self._end_lines(width, height):
             return panel
         if rows == 2:
@@ -240,14 +238,13 @@ class TableScreen(View):
     def state(self) -> str:
         table, total = self.table, len(self.context.rollout.hosts)
         first, last = table.rows_seen
-        named = "hosts " if self.size.width >= header.WIDE else ""
-        state = f" {named}{first}-{last} of {len(table.shown):,}" if table.shown else " 0"
+        state = " hosts " if self.size.width >= header.WIDE else " "
+        state += f"{first}-{last} of {len(table.shown):,}" if table.shown else "0"
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
         state += f"   {len(table.marks)} marked" if table.marks else ""
         state = f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
-        words = "   not verified: the BMC reports nothing to compare with Foreman" if self.context.rollout.unverified else ""
-        fits = self.size.width >= header.WIDE and not self.context.flash and len(state) + len(words) <= self.size.width
-        return state + words if fits else state
+        room = 0 if self.context.flash or self.size.width < header.WIDE else self.size.width - len(state)
+        return state + header.unverified_meaning(self.context.rollout, room)
 
     def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
@@ -259,7 +256,7 @@ class TableScreen(View):
         self._filter.group = group
         self.listing.ask()
         self.listing.settle()
-        self.table.go(0)
+        self.table.follow()
         self.panels()
 
     def clicked(self, event: LinePanel.Clicked) -> None:
@@ -295,7 +292,8 @@ class TableScreen(View):
         self._moved(self.table.page)
 
     def action_first(self) -> None:
-        self._moved(-len(self.table.shown))
+        self.context.last_key = self.context.monotonic()
+        self.table.follow()
 
     def action_last(self) -> None:
         self._moved(len(self.table.shown))
@@ -312,9 +310,12 @@ class TableScreen(View):
         self.panels()
 
     def action_mark(self) -> None:
-        self._last_marked = self.table.cursor
-        self.table.toggle(self.table.cursor)
-        self._moved(1)
+        if why := self.table.choose():
+            self.context.flash = why
+        else:
+            self._last_marked = self.table.cursor
+            self.table.toggle(self.table.cursor)
+            self._moved(1)
         self.panels()
 
     def action_mark_range(self) -> None:
@@ -375,6 +376,7 @@ class TableScreen(View):
 
     def action_detail(self) -> None:
         if self.table.cursor:
+            self.table.choose()
             app: Any = self.app
             app.ask(HostScreen(self.context, self.table.shown, self.table.cursor), self.go_to)
 

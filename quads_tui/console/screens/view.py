@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from quads_tui.console.fault_tolerant_app import SafeScreen
 from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
-from quads_tui.console.key_labels import KeyLabels
+from quads_tui.console.key_labels import KeyLabels, Room
 from quads_tui.console.line_panel import LinePanel
 from quads_tui.console.row_commands import as_action
 from quads_tui.console.turns import Pieces, Turns
@@ -98,6 +98,10 @@ class View(SafeScreen, Screen[str]):
     def chosen(self) -> list[str]:
         """The hosts that an action applies to now."""
         return []
+
+    def choose(self) -> str:
+        """A key is to act on the chosen hosts, which stay chosen; why they may not be those that the operator saw, or empty."""
+        return ""
 
     @property
     def marked(self) -> bool:
@@ -234,10 +238,11 @@ class View(SafeScreen, Screen[str]):
             and not self._goes_back(action)
         ]
         subject = "" if self.place == ScreenName.DETAIL else labels.subject  # that screen is all of its host
-        of_hosts = [(action, words) for action in here if action.statuses and (words := labels.of_hosts(action))]
         site = [(action, action.label) for action in self._site_keys(chosen)]
-        for short, kept in ((False, _WORDS), (True, _ALL)):
-            first, rest = of_hosts, [(action, labels.of_screen(action, short=short)) for action in here if not action.statuses]
+        for words_for in sorted(Room, reverse=True):
+            kept = _ALL if words_for is Room.LEAST else _WORDS
+            first = [(action, words) for action in here if action.statuses and (words := labels.of_hosts(action, words_for))]
+            rest = [(action, labels.of_screen(action, words_for)) for action in here if not action.statuses]
             rest = [*site, *((action, words) for action, words in rest if words)]
             while (line := self._line(subject, first, rest)).cell_len > width and (first or rest):
                 least = min([*first, *rest], key=lambda named: named[0].footer)

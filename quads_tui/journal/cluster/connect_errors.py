@@ -19,6 +19,11 @@ _ERRORS: tuple[tuple[str, str], ...] = (
     ),
     (r'database "(?P<at>[^"]*)" does not exist', "there is no database {at} on this server: create it, or correct the DSN"),
     (r'role "(?P<at>[^"]*)" does not exist', "there is no database user {at} on this server: create it, or correct the DSN"),
+    (
+        r'Peer authentication failed for user "(?P<at>[^"]*)"',
+        "the server lets in the database user {at} only from the system user of this name: run the command as that user "
+        "(runuser -u {at} -- ...)",
+    ),
     (r"no password supplied", "the server wants a password, and there is none: {remedy}"),
     (
         r'password authentication failed for user "(?P<at>[^"]*)"',

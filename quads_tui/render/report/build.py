@@ -82,7 +82,9 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         ),
         too_late=series.too_late,
         lane=series.lane(),
-        latencies=series.latencies() if sampled else (),
+        latencies=series.latencies(real=False) if sampled else (),
+        real_latencies=series.latencies(real=True) if sampled else (),
+        copy_of=text(exported.get("from")) if isinstance(exported := facts.get("exported"), Mapping) else "",
     )
 
 

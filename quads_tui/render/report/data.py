@@ -146,7 +146,7 @@ def document(report: Report) -> dict[str, Any]:
                 "worst": latency.worst,
                 "series": [[_round(point.seconds), point.p50, point.p95] for point in latency.points],
             }
-            for latency in report.latencies
+            for latency in report.real_latencies
         },
     }
 

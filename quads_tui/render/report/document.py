@@ -211,7 +211,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class LatencyPoint:
-    """Real seconds: the exchanges' usual median, and the worst second's p95."""
+    """At own second `seconds`: the exchanges' usual median, and the worst second's p95."""
 
     seconds: float
     p50: float
@@ -259,7 +259,9 @@ class Report:
     durations: tuple[StageTimes, ...]
     too_late: float  # share of the time in which the machine did not keep up with the speed of a rehearsal
     lane: Lane | None  # None: no sample was kept
-    latencies: tuple[Latency, ...]
+    latencies: tuple[Latency, ...]  # in own seconds, for people
+    real_latencies: tuple[Latency, ...]  # the same in real ones, for programs
+    copy_of: str = ""  # the database of a cluster whose rollout this is, as it stood at its export; empty: it is no copy
 
     @property
     def armed(self) -> list[HostReport]:

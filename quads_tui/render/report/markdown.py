@@ -42,7 +42,7 @@ def as_markdown(report: Report) -> str:
     if report.lane:
         lines += _table(text.LANE, ("", ""), text.lane_lines(report.lane))
     latencies = [text.latency_row(latency) for latency in report.latencies]
-    lines += _table(f"{text.LATENCIES} (real time)", text.LATENCY_HEADS, latencies)
+    lines += _table(text.LATENCIES, text.LATENCY_HEADS, latencies)
     lines += _durations(report)
     lines += _table(text.ACTIONS, text.ACTION_HEADS, text.action_rows(report))
     lines += _table(text.OPEN_ACTIONS, text.OPEN_ACTION_HEADS, text.open_action_rows(report), level=3)

@@ -27,12 +27,15 @@ class Sample(Protocol):
 
 
 class _Second(NamedTuple):
-    """One service in one second. Latencies in real seconds."""
+    """One service in one second. Latencies in seconds."""
 
     p50: float
     p95: float
     exchanges: int
     errors: int
+
+    def times(self, speed: float) -> _Second:
+        return self._replace(p50=self.p50 * speed, p95=self.p95 * speed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class _Row:
     depth: float
     wait: float  # of the lane's head, own seconds
     granted: int  # since the sample before
-    services: Mapping[str, _Second]
+    speed: float  # of the process that measured it
+    services: Mapping[str, _Second]  # real seconds
 
 
 class Series:
@@ -67,6 +71,7 @@ class Series:
                     _number(sample.data.get("depth")),
                     _number(sample.data.get("head_age")),
                     granted - before if granted >= before else granted,  # a new process counts from zero
+                    elapsed.speed_at(sample.at),
                     {name: _second(sample.data.get(name)) for name in SERVICES},
                 )
             )
@@ -98,17 +103,19 @@ class Series:
             busy=sum(row.depth > 0 for row in rows) / len(rows),
         )
 
-    def latencies(self) -> tuple[Latency, ...]:
-        """Of every service; of IPMI only where it was used."""
-        found = [self.latency(name) for name in SERVICES]
+    def latencies(self, *, real: bool) -> tuple[Latency, ...]:
+        """Of every service; of IPMI only where it was used. In real seconds, or in the rollout's own."""
+        found = [self._latency(name, real=real) for name in SERVICES]
         return tuple(one for one in found if one.exchanges or one.name != "ipmi")
 
-    def latency(self, name: str) -> Latency:
-        seconds = [row.services[name] for row in self._rows if row.services[name].exchanges]
+    def _latency(self, name: str, *, real: bool) -> Latency:
+        def of(rows: Iterable[_Row]) -> list[_Second]:
+            return [row.services[name].times(1.0 if real else row.speed) for row in rows if row.services[name].exchanges]
+
+        seconds = of(self._rows)
         points = []
         for bucket, inside in self._grouped():
-            sampled = [row.services[name] for row in inside if row.services[name].exchanges]
-            if sampled:
+            if sampled := of(inside):
                 middle = _weighted([(second.p50, second.exchanges) for second in sampled], 0.5)
                 points.append(LatencyPoint(self._middle(bucket), middle, max(second.p95 for second in sampled)))
         return Latency(

@@ -17,6 +17,7 @@ from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.numbers import record_id
 from quads_tui.rollout.ports import Clock, NotSent, Ticket
 from quads_tui.rollout.text import clean
+from quads_tui.rollout.time_words import limit_words
 
 from ..http import Http
 from ..not_before import name_of
@@ -117,14 +118,15 @@ class ForemanSession:
 
         Raises StageFailure, and Unreadable for a list with holes or without an end.
         """
+        longest = self._clock.real(_WHOLE_INDEX, 60.0)
         try:
-            async with asyncio.timeout(self._clock.real(_WHOLE_INDEX, 60.0)):
+            async with asyncio.timeout(longest):
                 for _ in range(_REREADS):
                     found = await self._pages(path, query, read)
                     if found is not None:
                         return found
         except TimeoutError:
-            raise Unreadable(f"Foreman did not list all /{path} within {_WHOLE_INDEX:.0f} s") from None
+            raise Unreadable(f"Foreman did not list all /{path} within {limit_words(longest * self._clock.speed)}") from None
         raise Unreadable(f"the list of Foreman /{path} changed each time that it was read")
 
     async def first_page(self, path: str, read: Callable[[Mapping[str, Any]], T]) -> list[T]:

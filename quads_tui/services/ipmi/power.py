@@ -65,11 +65,11 @@ class PowerChange:
         if now >= self._deadline:
             last = f"; {self._last}" if self._last else ""
             tried = (
-                f" after {count(self._accepted, f'{POWER[self._target].what} command')}"
+                f" after {count(self._accepted, f'{POWER[self._target].what} command')} this attempt"
                 if self._accepted
                 else ", no command was accepted"
             )
-            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {power}{tried}{last}")
+            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"still {power}{tried}{last}")
         await self._clock.sleep(min(seconds, max(self._deadline - now, 0.01)))
 
     async def _command(self, power: str, before: Sequence[Request]) -> None:

@@ -118,8 +118,8 @@ class PowerChange:
             state = system.power or "unknown"
             last = f"; the BMC answered: {self._last}" if self._last else ""
             sent = ", ".join(count(times, f"{kind} command") for kind, times in self._accepted.items())
-            tried = f" after {sent}" if sent else f", {self._wanted} not accepted"
-            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"power is still {state}{tried}{last}")
+            tried = f" after {sent} this attempt" if sent else f", {self._wanted} not accepted"
+            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"still {state}{tried}{last}")
         if now < self._may_send_at:
             seconds = min(seconds, self._may_send_at - now)
         if self._odd_since is not None and now < self._odd_since + _STUCK:

@@ -10,6 +10,7 @@ from typing import Any
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import Clock, SideEffects
+from quads_tui.rollout.time_words import limit_words
 from quads_tui.services.responses import NotJson, RequestFailed, Response
 
 from .errors import error_response
@@ -154,7 +155,7 @@ class Session:
                 if login is not None:
                     await self._end_unrecorded(self._clock.wall() - login, headers)
         except (RequestFailed, Busy, StageFailure, TimeoutError) as error:
-            why = str(error) or f"quads-tui could not close them within {_ENDING:g} s"
+            why = str(error) or f"quads-tui could not close them within {limit_words(_ENDING * self._clock.speed)}"
             self._acts.note(f"sessions of an earlier process that stay open at the BMC: {len(left)} ({why})")
 
     async def _end_unrecorded(self, age: float, headers: Mapping[str, str]) -> None:

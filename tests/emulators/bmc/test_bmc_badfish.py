@@ -19,6 +19,7 @@ from tests.effort import WHOLE
 if importlib.util.find_spec("badfish") is None:
     pytest.skip("badfish is not installed", allow_module_level=True)
 
+pytestmark = pytest.mark.xdist_group("badfish")  # it is imported once
 MODELS = ("R650", "R620", "R670", "DL360", "6048R", "1029U", "SR650", "GB200", "DGXH100")
 if WHOLE:  # which behave towards it as one of those does
     MODELS += ("R630", "DL320", "120U", "621C", "3500RX")
@@ -39,10 +40,11 @@ SEED = 22  # with it the R620 answers its first PATCH with an error status, and 
 # badfish with its waits shortened as much as the emulated time is. Its imports take most of a second, so they are made once and each
 # command is a process that was forked from there.
 PROGRAM = """
-import asyncio, json, os, sys
+import asyncio, gc, json, os, sys
 wait = asyncio.sleep
 asyncio.sleep = lambda seconds, result=None: wait(seconds / 200, result)
 from badfish.main import main
+gc.freeze()
 for line in sys.stdin:
     words = json.loads(line)
     reader, writer = os.pipe()
@@ -50,7 +52,13 @@ for line in sys.stdin:
         os.dup2(writer, 1)
         os.dup2(writer, 2)
         sys.argv[1:] = words
-        sys.exit(main())
+        try:
+            status = main()
+        except SystemExit as end:
+            status = end.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status or 0)  # to take apart what is imported would take most of its time
     os.close(writer)
     with os.fdopen(reader) as said:
         text = said.read()

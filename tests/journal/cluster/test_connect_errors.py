@@ -65,6 +65,10 @@ async def test_a_server_that_refuses(port: int) -> None:
             'FATAL:  no pg_hba.conf entry for host "192.0.2.9", user "quads", database "quads", SSL encryption',
             "the server does not accept the database user quads from 192.0.2.9: add a line to its pg_hba.conf",
         ),
+        (
+            'connection to server on socket "/run/postgresql/.s.PGSQL.5432" failed: FATAL:  Peer authentication failed for user "bob"',
+            "the server lets in the database user bob only from the system user of this name: run the command as that user (runuser -u bob",
+        ),
         ("SSL error: certificate verify failed", "the certificate of the server is not signed by a known CA: set sslrootcert"),
         (
             'server certificate for "db.example.com" (and 1 other name) does not match host name "db"',

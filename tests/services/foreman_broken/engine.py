@@ -216,7 +216,7 @@ RULES = (
         "a write is answered in time",
         "nothing, though it does the work",
         "answer_never",
-        f"Foreman writes blocked: result of the last write unknown (no answer from foreman to PUT /api/hosts/{HOST} within 1.5 s)",
+        f"Foreman writes blocked: result of the last write unknown (no answer from foreman to PUT /api/hosts/{HOST} within 12 min 30 s)",
         1,
     ),
     _lost(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import pytest
 
 from quads_tui.emulators.bmc.hardware import PowerState
 from quads_tui.emulators.ipmi import faults
+from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import Stopping
+from quads_tui.services.ipmi.process import Account, run_ipmitool
 from tests.ipmi_bmc import GUID, EmulatedBmc, emulated, needs_ipmitool
 from tests.waiting import until
 
@@ -194,6 +198,17 @@ async def test_a_survey_sees_power_and_model_and_touches_nothing() -> None:
         seen = await bench.client().survey()
         assert (seen.power, seen.model, seen.override, seen.identity.uuid) == ("On", "Supermicro 0x0803", True, GUID)
         assert bench.told.intents == [] and bmc.hardware.resets == 0
+
+
+async def test_ipmitool_reads_a_short_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At each start, the machine's takes it most of its CPU time."""
+    program = tmp_path / "ipmitool"
+    program.write_text('#!/bin/sh\nwc -l < "$HOME/.local/usr/share/misc/enterprise-numbers.txt"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    account = Account(host="h", port=623, username="u", password=Secret("p"), cipher_suite=17, privilege="ADMINISTRATOR")
+    ended = await run_ipmitool(account, ["raw 6 1"])
+    assert (ended.status, ended.answers.strip()) == (0, "3"), ended.messages
 
 
 async def test_machines_at_once_do_not_meet() -> None:
