@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from quads_tui.engine.ahead import AheadLimit
-from quads_tui.rollout.events import Event, HostAhead
+from quads_tui.rollout.events import Event, HostAhead, HostNote
 from quads_tui.rollout.limits import AUTO
 from quads_tui.rollout.plan import Plan
 from quads_tui.rollout.refusals import FIRST
@@ -31,7 +31,7 @@ ZERO = (
     "extra_canaries",  # hosts of a type that began beside the canary before it was built
     "misplaced",  # events of the journal that are not numbered one after the other
 )
-_LEFT = "may be left at the BMC"
+_LEFT = ("may be left at the BMC", "stays open at the BMC")
 
 
 def counted(lab: dict[str, Any], hosts: int) -> dict[str, int]:
@@ -53,8 +53,8 @@ def counted(lab: dict[str, Any], hosts: int) -> dict[str, int]:
 
 def journalled(plan: Plan, events: Sequence[Event], speed: float) -> dict[str, Any]:
     """`dark`: hosts that stood powered off and not yet written, at most; `first_dark`: the same until the first write was
-    verified. `makespan`: own seconds. `named`: hosts that say that a session may be left at their BMC (a login was interrupted,
-    and that BMC does not tell whose a session is)."""
+    verified. `makespan`: own seconds. `named`: hosts that say that a session is or may be left at their BMC (it did not
+    answer its deletion, or a login was interrupted and it does not tell whose a session is)."""
     rollout = Rollout("", plan, speed=speed)
     ahead = AheadLimit(rollout.durations, width=lambda: 1, cap=AUTO)
     dark = first_dark = extra_dark = extra_canaries = 0
@@ -74,8 +74,8 @@ def journalled(plan: Plan, events: Sequence[Event], speed: float) -> dict[str, A
         for group in rollout.canaries.groups:
             if not group.is_open:
                 extra_canaries = max(extra_canaries, len(group.live) + len(group.built) - group.wanted)
-        if event.kind == "note" and _LEFT in getattr(event, "text", ""):
-            named.add(getattr(event, "host", ""))
+        if isinstance(event, HostNote) and any(words in event.text for words in _LEFT):
+            named.add(event.host)
     return {
         "dark": dark,
         "first_dark": first_dark,

@@ -22,6 +22,7 @@ from .events import (
 from .learned import SEEDS, Expectations, is_seconds
 from .lognormal import LogMoments
 from .metrics import quantile
+from .outages import DATABASE
 from .plan import Plan
 from .stages import ActResult, HostStatus, Kind, Stage, StageStatus
 
@@ -163,12 +164,19 @@ class DurationStats:
                 if since is not None and event.status is not HostStatus.DONE:
                     self.given_up[event.host] = max(0.0, event.at - since) * self._speed
         elif isinstance(event, RolloutStarted):
-            # What was under way when another process ended took as long as nobody resumed it: that says nothing.
-            self._speed, self.last_write = event.speed, None
-            self._placed.clear()
-            self._acts = {host: (number, act, None) for host, (number, act, _) in self._acts.items()}
+            self._speed = event.speed
+            self._forget_begun()
+        elif isinstance(event, OutageChanged) and event.service == DATABASE:
+            self._forget_begun()
         elif isinstance(event, Paused | OutageChanged):
             self.last_write = None
+
+    def _forget_begun(self) -> None:
+        """What was under way when another process ended, or the rollout stood still, took as long as nobody went on: that says
+        nothing."""
+        self.last_write = None
+        self._placed.clear()
+        self._acts = {host: (number, act, None) for host, (number, act, _) in self._acts.items()}
 
     def first_write_verified(self) -> None:
         """The time to the second write says nothing about the lane: until now one write was out at a time."""

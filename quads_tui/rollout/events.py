@@ -274,7 +274,8 @@ class Paused(Event):
 class OutageChanged(Event):
     """Something that many hosts depend on does not answer (open), is tried again (half open), or answers (closed).
 
-    `service` is causes.FOREMAN, or outages.of_rack(rack). `hosts`: how many BMCs of the rack do not answer.
+    `service` is causes.FOREMAN, outages.of_rack(rack), or outages.DATABASE (closed only). `hosts`: how many BMCs of the rack do
+    not answer.
     """
 
     kind: ClassVar[str] = "outage"

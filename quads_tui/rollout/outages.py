@@ -1,4 +1,5 @@
-"""What many hosts depend on and does not answer: Foreman, or the BMCs of a rack. One incident, however many hosts it concerns.
+"""What many hosts depend on and does not answer: Foreman, the BMCs of a rack, or the database of the journal. One incident,
+however many hosts it concerns.
 
 Derived from the events alone, so a resume, a report and every screen know the same.
 """
@@ -16,6 +17,7 @@ from .rollout_time import RolloutTime
 from .stages import Kind, Stage
 from .time_words import duration
 
+DATABASE = "database of the cluster"  # heard of when it answers again: until then nothing can be written down
 MANY = 3  # BMCs of a rack that fall silent one after another, and none answers meanwhile: fewer are failures of single hosts
 _KEPT = 200  # outages that are over
 
@@ -53,7 +55,7 @@ class Outages:
         outage = replace(outage, hosts=max(outage.hosts, event.hosts), why=event.why or outage.why)
         if event.state is not BreakerState.CLOSED:
             self.standing[event.service] = replace(outage, until=event.until, host=event.host)
-        elif found is not None:
+        elif found is not None or event.service == DATABASE:
             self.past.append(replace(outage, until=None, host="", over=event.at, given_up=event.given_up))
 
     def of(self, host: str, kind: Kind, stage: Stage | None) -> Outage | None:

@@ -40,6 +40,7 @@ from .options import SIGNALS, Options, current_user, notify
 from .process_resources import ProcessResources, Writer
 from .runner import RolloutRunner
 from .running_rollout import RunningRollout
+from .standstill import Standstill
 
 if TYPE_CHECKING:
     from quads_tui.rollout.commands import Command
@@ -206,6 +207,7 @@ class Worker:
         SECRETS.spare(plan.names)
         site = self._site_of(facts, plan)
         clock = StoppableClock(site.speed)
+        standstill = Standstill(clock)
         events = await self._events(claim.rollout, reading, clock)
         rollout = Rollout(claim.rollout, plan, speed=site.speed)
         rollout.durations.seed(facts.get("seeds", {}), {**facts.get("learned", {}), "install": site.limits.install})
@@ -225,9 +227,9 @@ class Worker:
                 options=replace(self.options, yes=True),
                 resources=self.resources,
                 writer=self._writer,
-                front_end=lambda running: self._serve(running, claimed),
+                front_end=lambda running: self._serve(running, claimed, standstill),
             )
-            journal = self._journal(claim, runner.on_broken, clock)
+            journal = self._journal(claim, runner.on_broken, standstill.on_away)
             self._journals.add(journal)
             try:
                 if self._dead:
@@ -258,13 +260,7 @@ class Worker:
             events += [rebased(event, age, now, wall) for _, event, age in found]
         return events
 
-    def _journal(self, claim: Claim, on_broken: Callable[[str], None], clock: StoppableClock) -> ClusterJournal:
-        def on_away(why: str) -> None:
-            if why:
-                clock.stop()
-            else:
-                clock.go()
-
+    def _journal(self, claim: Claim, on_broken: Callable[[str], None], on_away: Callable[[str], None]) -> ClusterJournal:
         return ClusterJournal(
             self.dsn,
             claim,
@@ -275,8 +271,9 @@ class Worker:
             ended=self.resources.ended,
         )
 
-    async def _serve(self, running: RunningRollout, claimed: ClaimedRollout) -> None:
+    async def _serve(self, running: RunningRollout, claimed: ClaimedRollout, standstill: Standstill) -> None:
         """The front end of a worker: its commands come from the database. Until no host can move without a human."""
+        standstill.emit = running.executor.emit
         obeying = asyncio.create_task(self._obey_on(running, claimed))
         try:
             await running.settled()

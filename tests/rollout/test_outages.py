@@ -8,10 +8,11 @@ import pytest
 
 from quads_tui.rollout.breaker import BreakerState
 from quads_tui.rollout.causes import FOREMAN
-from quads_tui.rollout.events import OutageChanged, from_row, to_row
-from quads_tui.rollout.outages import outage_words
+from quads_tui.rollout.events import HostAhead, Intent, OutageChanged, Outcome, RolloutStarted, StageChanged, from_row, to_row
+from quads_tui.rollout.moments import LONG_AGO
+from quads_tui.rollout.outages import DATABASE, outage_words
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.stages import Kind, Stage
+from quads_tui.rollout.stages import ActResult, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 
 CLOSED, OPEN, HALF = BreakerState
@@ -94,3 +95,23 @@ def test_what_the_operator_reads(event: OutageChanged, words: str) -> None:
     model.apply(event)
     (outage,) = model.outages.standing.values()
     assert re.sub(r"\d\d:\d\d", "TIME", outage_words(outage, AT, model.time)) == words
+
+
+def test_what_was_under_way_while_the_database_did_not_answer_took_no_time_that_is_learned() -> None:
+    model, speed = rollout(), 20.0
+    model.apply(RolloutStarted(AT, "r", 7, False, "", speed))
+
+    def written(host: str, number: int, stood: float = 0.0) -> None:
+        model.apply(HostAhead(AT, host, True))
+        model.apply(Intent(AT, host, number, "build", {}, LONG_AGO))
+        if stood:
+            model.apply(changed(DATABASE, CLOSED, AT + stood, why="no answer"))
+        model.apply(StageChanged(AT + stood + 1, host, Stage.FOREMAN_BUILD, StageStatus.STARTED, 1))
+        model.apply(Outcome(AT + stood + 2, host, number, ActResult.APPLIED, {}))
+
+    written("h0", 1, stood=900.0)
+    assert (len(model.durations.ready), len(model.durations.write), len(model.durations.between)) == (0, 0, 0)
+    written("h1", 2)
+    assert (model.durations.ready.mean, model.durations.write.mean) == (speed, 2 * speed)
+    (outage,) = model.outages.past
+    assert (outage.service, outage.since, outage.over, outage.why) == (DATABASE, AT, AT + 900.0, "no answer")

@@ -82,7 +82,13 @@ class BmcConnection:
         self.acts = acts
         self._bmcs = bmcs or LearnedBmcs()
         self.session = Session(
-            self._send, username=username, password=password, clock=clock, acts=acts, learned=lambda: self.learned
+            self._send,
+            username=username,
+            password=password,
+            clock=clock,
+            acts=acts,
+            learned=lambda: self.learned,
+            closing=self._bmcs.closing,
         )
         self._http = http
         self._address = address.rstrip("/")

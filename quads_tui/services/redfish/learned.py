@@ -21,6 +21,7 @@ Way = TypeVar("Way", bound=Hashable)
 _SURVEY_HOLDS = 3600.0  # own seconds
 _TIMES = 100  # kept of a model, the newest
 _ENOUGH_TIMES = 10
+_CLOSED_AT_ONCE = 32  # sessions: each costs a handshake, and a busy machine must come round within the seconds of one
 MOST_REFUSALS = 2  # BMCs lock a user out, or block the client's address, after a few
 
 
@@ -112,10 +113,14 @@ class PowerTimes:
 
 
 class LearnedBmcs:
-    """Of all BMCs of a process, by the addresses that lead to them. Two names of one BMC share what is known of it."""
+    """Of all BMCs of a process, by the addresses that lead to them. Two names of one BMC share what is known of it.
+
+    `closing`: the turns of their sessions to be deleted.
+    """
 
     def __init__(self) -> None:
         self.power_times = PowerTimes()
+        self.closing = asyncio.Semaphore(_CLOSED_AT_ONCE)
         self._by_address: dict[str, Learned] = {}
         self._by_bmc: dict[str, Learned] = {}
 

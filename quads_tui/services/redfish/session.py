@@ -20,7 +20,8 @@ from .login import BASIC, Busy, Credential, Login, Send
 
 ROOT = "/redfish/v1/"
 TRIES = 3  # of a request that is answered 401: by the session, by a new one, by Basic
-_CLOSING = 4.0  # real seconds
+_CLOSING = 10.0  # real seconds: an iDRAC7 takes up to 8 for one answer
+_HURRIED = 5.0  # real seconds of it where nobody waits any more
 _ENDING = 15.0  # real seconds for those of an earlier process, with a login of our own
 _BY_DELETE = "DELETE"
 _GONE = (404, 410)
@@ -38,12 +39,15 @@ class Session:
         clock: Clock,
         acts: SideEffects,
         learned: Callable[[], Learned],
+        closing: asyncio.Semaphore,
     ) -> None:
+        """`closing`: the turns of all sessions of this process to be deleted."""
         self.login = Login(send, username=username, password=password, clock=clock, acts=acts, learned=learned)
         self._send = send
         self._clock = clock
         self._acts = acts
         self._learned = learned
+        self._closing = closing
         self._credential: Credential | None = None
         self._open: list[tuple[str, str]] = []  # path and token of the sessions that are ours to delete
         self._making: asyncio.Task[None] | None = None
@@ -97,32 +101,45 @@ class Session:
         self._credential = None
 
     async def close(self) -> None:
-        """Delete our sessions, in at most four real seconds together; never raises. A new one is made if there is more to do."""
+        """Delete our sessions; never raises. A new one is made if there is more to do.
+
+        A login that is under way, and then the deletions, have ten real seconds each. Those begin when it is this one's turn:
+        hundreds that are closed at once keep this machine busy, and not their BMCs.
+        """
         task = asyncio.ensure_future(self._close())
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
             with suppress(asyncio.CancelledError):
-                await asyncio.wait({task}, timeout=_CLOSING + 1)
+                await asyncio.wait({task}, timeout=_HURRIED)
+            task.cancel()
             raise
 
     async def _close(self) -> None:
-        with suppress(TimeoutError):
+        if self._making is not None:
+            try:
+                await asyncio.wait({self._making}, timeout=_CLOSING)
+            finally:
+                self._making.cancel()
+        if self._open:
+            async with self._closing:
+                await self._delete_all()
+        if self._credential is not None and (not self._credential.basic or self._credential.for_now):
+            self._credential = None
+
+    async def _delete_all(self) -> None:
+        try:
             async with asyncio.timeout(_CLOSING):
-                if self._making is not None:
-                    await asyncio.wait({self._making})
                 # Each with its own token: one that was doubted over a random 401 still lives, and takes up a place.
                 while self._open:
                     path, token = self._open[0]
                     await self._delete(path, self._signature(token), lambda: self._open.pop(0), own=bool(token))
-        closing = limit_words(_CLOSING * self._clock.speed)
-        for path, _ in self._open:
-            self._acts.note(f"the session {path} stays open at the BMC: no answer to its deletion within {closing}")
-        if self._making is not None:
-            self._making.cancel()
-        self._open.clear()
-        if self._credential is not None and (not self._credential.basic or self._credential.for_now):
-            self._credential = None
+        except TimeoutError:
+            pass
+        finally:
+            for path, _ in self._open:
+                self._acts.note(f"the session {path} stays open at the BMC: its deletion was not answered in time")
+            self._open.clear()
 
     async def end(self, paths: Iterable[str], login: float | None = None) -> None:
         """Delete sessions of an earlier process, signed by a login of our own; what does not go is noted.
