@@ -37,7 +37,7 @@ _WAITING = (
     "tests/packaging/",
     "tests/emulators/test_emulator_process",
 )
-_BETWEEN = 8  # others after each of them: so about half of the workers wait at a time, and none of these is left at the end
+_SPREAD = 0.85  # of all others, among which they are spread: so none of these is left at the end
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,8 +59,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     groups = [[item for item in items if item.nodeid.startswith(prefix)] for prefix in _WAITING]
     waiting = list(chain.from_iterable(groups))
     others = [item for item in items if not item.nodeid.startswith(_WAITING)]
-    mixed = [[item, *others[at * _BETWEEN : (at + 1) * _BETWEEN]] for at, item in enumerate(waiting)]
-    items[:] = [*chain.from_iterable(mixed), *others[len(waiting) * _BETWEEN :]]
+    between = int(_SPREAD * len(others) / max(1, len(waiting)))
+    mixed = [[item, *others[at * between : (at + 1) * between]] for at, item in enumerate(waiting)]
+    items[:] = [*chain.from_iterable(mixed), *others[len(waiting) * between :]]
 
 
 @pytest.hookimpl(wrapper=True)
