@@ -90,5 +90,5 @@ def _skipping(host: HostState, room: Room) -> str:
     if leaves_from(host) is Place.INSTALLING:
         return "skip, install continues"
     if is_disarmed_by_it(host):
-        return "skip and disarm"
-    return "skip (out of rollout)" if room > Room.LITTLE else "skip"
+        return "skip host, disarm" if room > Room.LITTLE else "skip and disarm"
+    return "skip host" if room > Room.LITTLE else "skip"

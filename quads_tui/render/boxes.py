@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import log10
+from math import ceil, log10
 from typing import NamedTuple
 
 from rich.text import Text
@@ -26,6 +26,7 @@ _GAP = "   "
 _LABEL = 9  # cells of the labels within a box
 _WORDS = 36  # cells of a box of latencies from which on it has room for whole words
 _QUEUE, _LATENCY = 1800, 300  # rollout seconds that the graphs show, where that many columns are not more
+_RECENT = 0.15  # of that time: what was used in it is used at present
 _LEAST = 20  # real seconds that they show, also in the first of them
 
 
@@ -189,8 +190,8 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Te
         (" writes a minute", f" (last {between} writes)", over),
         (" writes a minute", f" (last {between} writes)", idle),
         (" writes a minute", f" (last {between} writes)", ""),
-        (" writes a minute", f" (last {between})", ""),
-        (" a minute", f" (last {between})", ""),
+        (" a minute", f" (last {between} writes)", ""),
+        ("/min", f" over {between} writes", ""),
         (" a minute", "", ""),
     ):
         known = [(f"{rate:.1f}", STRONG), (pace, ""), (of, QUIET)] if rate else [("not known yet", QUIET)]
@@ -297,7 +298,7 @@ def latency_box(
         curves = [
             (_curve(meter, "p50", span, per * cells), style) for (_, meter, _), style in zip(found, (QUIET, STRONG), strict=True)
         ]
-        figures, work = _medians([(name, window) for name, _, window in found]), 0.0
+        figures, work = _medians([(name, window, meter.over(ceil(_RECENT * span.seconds))) for name, meter, window in found]), 0.0
     low, high = decades([value for curve, _ in curves for value in curve if value])
     lines = [
         *_with_axis(points(symbols.graphs, curves, rows, low, high), decade_words(high), decade_words(low), 6, symbols),
@@ -323,11 +324,12 @@ def _quantiles(window: Window, width: int) -> Text:
     return line.append(f", {second} {latency(window.p50)}", QUIET)
 
 
-def _medians(found: Sequence[tuple[str, Window]]) -> Text:
-    """The bright curve first; what was not used in this time is left out."""
+def _medians(found: Sequence[tuple[str, Window, Window]]) -> Text:
+    """The bright curve first, each with its window and the newest part of it: what is not used at present has no figure that
+    could be taken for one of now."""
     line = Text(" ")
-    for (name, window), style in reversed(list(zip(found, ("", STRONG), strict=True))):
-        if window.exchanges:
+    for (name, window, recent), style in reversed(list(zip(found, ("", STRONG), strict=True))):
+        if recent.exchanges:
             line.append(f"{name} ", QUIET).append(f"{latency(window.p50)}  ", style)
     line.rstrip()
     return line

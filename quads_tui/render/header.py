@@ -9,7 +9,7 @@ from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.lateness import Lateness, late_short
-from quads_tui.rollout.stages import HostStatus, Kind
+from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import paused_subject
 
@@ -45,8 +45,7 @@ def title_line(
     wide, is_real = width >= WIDE and not warnings, rollout.time.is_real
     rest = Text()
     if title or not is_real:  # the one place that says whose time all times on the screen are
-        kind = title.replace("REHEARSAL", "REHEARSAL (emulated)") if wide else title
-        rest.append("  ").append(f" {' '.join(filter(None, (kind, rollout.time.speed_words)))} ", on_bar(BADGE))
+        rest.append("  ").append(f" {_kind(title, rollout, wide)} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
@@ -69,6 +68,13 @@ def title_line(
     line = fitted(left, width, clock, ellipsis=symbols.ellipsis)
     line.style = BAR
     return line
+
+
+def _kind(title: str, rollout: Rollout, wide: bool) -> str:
+    time = rollout.time
+    if wide and not time.is_real:
+        return ", ".join(filter(None, (title, f"emulated time ({time.speed:g}x)")))
+    return " ".join(filter(None, (title.replace("REHEARSAL", "REHEARSAL (emulated)") if wide else title, time.speed_words)))
 
 
 def _clock(rollout: Rollout, now: float, *, words: bool = False, start: bool = False) -> Text:
@@ -160,14 +166,16 @@ def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: 
 
 
 def unverified_words(rollout: Rollout) -> str:
-    """How many hosts have a machine that is not verified, and what is done to them all the same; empty: none."""
-    names = rollout.unverified
-    held = sum(_is_held_for_it(rollout, rollout.hosts[name]) for name in names)
-    if not names or held == len(names):
-        return f"{held} not verified: held" if names else ""
-    kinds = {rollout.durations.kinds[name] for name in names}
-    done = "wiped too" if Kind.BUILD in kinds else "powered off too"
-    return f"{len(names)} not verified: {f'{held} held, others ' if held else ''}{done}"
+    """How many hosts have a machine that is not verified, and what has been done to them all the same; empty: none."""
+    hosts = [rollout.hosts[name] for name in rollout.unverified]
+    held = sum(_is_held_for_it(rollout, host) for host in hosts)
+    if not hosts or held == len(hosts):
+        return f"{held} not verified: held" if hosts else ""
+    builds = any(rollout.durations.kinds[host.name] is Kind.BUILD for host in hosts)
+    done = sum(host.status is HostStatus.DONE or (builds and host.stage is Stage.INSTALL) for host in hosts)
+    goes_on = any(not host.status.is_final and host.stage is not Stage.INSTALL for host in hosts)
+    words = f"{done} {'wiped' if builds else 'powered off'}{' yet' if goes_on and not done else ''}"
+    return f"{len(hosts)} not verified: {f'{held} held, ' if held else ''}{words}"
 
 
 def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:

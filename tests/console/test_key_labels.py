@@ -31,8 +31,8 @@ def test_keys_of_one_host_stand_behind_its_name_and_those_that_do_nothing_are_le
     model = rollout(60)
     (armed,) = model.left_armed
     failed = next(name for name in of(model, HostStatus.FAILED) if name != armed)
-    assert named(model, [armed]) == f"{armed[:7]}: retry from Power off, skip and disarm, disarm only"
-    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry from Power off, skip (out of rollout)"
+    assert named(model, [armed]) == f"{armed[:7]}: retry from Power off, skip host, disarm, disarm only"
+    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry from Power off, skip host"
     assert named(model, of(model, HostStatus.DONE)[:1]).endswith(": ")
     model.apply(HostChanged(NOW, failed, HostStatus.SKIPPED, safety=Safety.OFF))
     assert "return to rollout" in named(model, [failed])
@@ -45,11 +45,11 @@ def test_a_skip_says_what_becomes_of_the_host() -> None:
     running = {host.stage: host.name for host in model.hosts.values() if host.status is HostStatus.RUNNING}
     assert named(model, [running[Stage.INSTALL]]).endswith(": skip, install continues")
     before = running[next(stage for stage in running if stage is not Stage.INSTALL)]
-    assert named(model, [before]).endswith(": skip (out of rollout)")
+    assert named(model, [before]).endswith(": skip host")
     assert KeyLabels(model, [before]).of_hosts(BY_NAME["skip"], Room.LITTLE) == "skip"
     model.apply(HostArmed(NOW, before, True))
-    assert named(model, [before]).endswith(": skip and disarm"), "and not disarm alone: it is under way"
-    assert named(model, of(model, HostStatus.QUEUED)[:1]).endswith(": skip (out of rollout)")
+    assert named(model, [before]).endswith(": skip host, disarm"), "and not disarm alone: it is under way"
+    assert named(model, of(model, HostStatus.QUEUED)[:1]).endswith(": skip host")
 
 
 def test_keys_of_several_hosts_say_how_many_each_is_for() -> None:
@@ -103,7 +103,7 @@ def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
     [
         (
             (160, 40),
-            "retry from Power off  s skip and disarm  d disarm only  │ enter details  M map  p pause new hosts  : command  ? help",
+            "retry from Power off  s skip host, disarm  d disarm only  │ enter details  M map  p pause new hosts  : command  ? help",
         ),
         ((120, 40), "from Power off  s skip and disarm  d disarm only  │ enter details  p pause new hosts  ? help  q leave"),
         ((80, 24), "from OFF  s skip and disarm  d disarm only  │ ? help  q leave"),

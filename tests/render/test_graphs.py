@@ -6,6 +6,7 @@ import pytest
 from rich.text import Text
 
 from quads_tui.render import graphs
+from quads_tui.render.boxes import latency_box
 from quads_tui.render.plot import Layer, placed, places, points, stacked
 from quads_tui.render.time_axis import TimeAxis
 from quads_tui.rollout.events import HostChanged, Intent, Outcome, RolloutEnded, RolloutStarted, StageChanged
@@ -97,6 +98,20 @@ def test_the_window_shows_its_time_and_its_figures_only() -> None:
     assert "-30 min" not in whole[-1]
     written = [panel(lines, "Foreman writes")[0].split()[-1] for lines in (whole, recent)]
     assert int(written[0]) > int(written[1])
+
+
+def test_what_is_not_used_at_present_has_no_figure_in_the_box_of_latencies() -> None:
+    gauges = Meters()
+    gauges.ipmi.observe(3.0, ok=True)
+    seen = []
+    for _ in range(120):
+        gauges.redfish.observe(0.5, ok=True)
+        gauges.tick(gauges.lane)
+        both = (("Redfish", gauges.redfish), ("IPMI", gauges.ipmi))
+        shown = "".join(line.plain for line in latency_box("BMC", both, speed=1.0, width=30, height=8))
+        seen.append(("IPMI" in shown, "Redfish" in shown))
+    assert (seen[0], seen[-1]) == ((True, True), (False, True))
+    assert seen == sorted(seen, reverse=True), "once it is gone it stays away"
 
 
 @pytest.mark.parametrize("ipmi", [0, 3])
