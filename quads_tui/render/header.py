@@ -229,7 +229,7 @@ def _counts(rollout: Rollout, symbols: Symbols, gap: str, *, glyphs: bool, retry
     line = Text(f" {count(len(rollout.hosts), 'host')}: " if total else " ", QUIET)
     for number, (glyph, style, word, many) in enumerate(parts):
         line.append(gap if number else "")
-        line.append(f"{glyph} " if glyph and glyphs else "", style if many else QUIET)
+        line.append(f"{glyph if many else ' '} " if glyph and glyphs else "", style)  # none in the bar, none here
         line.append(f"{word} ", "" if many else QUIET).append(f"{many:,}", STRONG if many else QUIET)
     if counts[HostStatus.WAITING] and retrying:
         line.append(f"{gap}({counts[HostStatus.WAITING]} of these retrying)", QUIET)
