@@ -91,27 +91,31 @@ class IpmiService(IpmiState, asyncio.DatagramProtocol):
             first()
         if self.away:
             return
-        for _ in range(self.fault.copies(self)):
+        for number in range(self.fault.copies(self)):
             self.requests += 1
-            self.spawn(self._handle(data, addr))
+            # Only the first is its client's, who may have ended when a copy is served.
+            self.spawn(self._handle(data, addr) if number else self._counted(data, addr))
 
-    async def _handle(self, data: bytes, addr: Address) -> None:
+    async def _counted(self, data: bytes, addr: Address) -> None:
         self._under_way[addr] += 1
         self.peak = max(self.peak, sum(count > 0 for count in self._under_way.values()))
         try:
-            async with self._queue:
-                await self.time.sleep(min(_LONGEST, lognormal(self._draw, *_LATENCY)))
-                try:
-                    reply = self._reply(data)
-                except BadPacket:
-                    return
-            for _ in range(self.fault.copies(self) if reply else 0):
-                assert self._transport is not None
-                self._transport.sendto(reply, addr)
+            await self._handle(data, addr)
         finally:
             self._under_way[addr] -= 1
             if not self._under_way[addr]:
                 del self._under_way[addr]
+
+    async def _handle(self, data: bytes, addr: Address) -> None:
+        async with self._queue:
+            await self.time.sleep(min(_LONGEST, lognormal(self._draw, *_LATENCY)))
+            try:
+                reply = self._reply(data)
+            except BadPacket:
+                return
+        for _ in range(self.fault.copies(self) if reply else 0):
+            assert self._transport is not None
+            self._transport.sendto(reply, addr)
 
     def _reply(self, data: bytes) -> bytes:
         """Empty: there is none. Raises BadPacket."""
