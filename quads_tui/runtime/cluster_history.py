@@ -62,6 +62,7 @@ async def cluster_report(rollouts: ClusterRollouts, row: ClusterRollout, format:
     try:
         facts, events = printable(await rollouts.facts(row.id)), await all_events(rollouts, row.id)
         holder = found.worker and f"worker {found.worker}"
-        return FORMATS[format](build_report(facts, events, await all_samples(rollouts, row.id), holder))
+        resume = "" if row.wanted else f"quads-tui resume {row.id} --cluster DSN"
+        return FORMATS[format](build_report(facts, events, await all_samples(rollouts, row.id), holder, resume))
     except DAMAGE as error:
         raise Unreadable(f"the rollout {row.id} is damaged, or of a newer version: {clean(error, 300)}") from None

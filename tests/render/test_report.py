@@ -308,7 +308,7 @@ def test_how_it_stands_is_said_at_once(keep: Any, state: State, words: str) -> N
     assert document(report)["state"] == state.value
 
 
-def test_a_rollout_that_somebody_carries_is_running() -> None:
+def test_a_rollout_that_somebody_carries_or_will_carry_says_so() -> None:
     facts, events, samples = journal()
     report = build_report(facts, events[:-1], samples, "process 7 of jdoe <x>")
     assert (report.state, headline(report)) == (
@@ -318,6 +318,8 @@ def test_a_rollout_that_somebody_carries_is_running() -> None:
     assert [line[3] for line in run_lines(report)] == ["killed", "still running"]
     assert "process 7 of jdoe &lt;x&gt;" in as_html(report)
     assert entry("r", facts, events[:-1], [], "process 7").state is State.RUNNING
+    waits = build_report(facts, events[:-1], samples, resume="")
+    assert headline(waits) == "Waiting for a worker; 1 host of 4 unfinished."
 
 
 def test_ended_and_done() -> None:

@@ -44,8 +44,15 @@ from .series import Sample, Series
 EVIDENCE = 8  # lines of a host's timeline
 
 
-def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Iterable[Sample], holder: str = "") -> Report:
-    """The whole report. `holder`: who carries the rollout now, in words. Raises ValueError for a plan that cannot be read."""
+def build_report(
+    facts: Mapping[str, Any],
+    events: Iterable[Event],
+    samples: Iterable[Sample],
+    holder: str = "",
+    resume: str = "quads-tui resume",
+) -> Report:
+    """The whole report. `holder`: who carries the rollout now, in words; `resume`: the command that continues it, empty where a
+    worker will. Raises ValueError for a plan that cannot be read."""
     plan = plan_of(facts)
     kept, sampled = list(events), list(samples)
     runs = runs_of(kept, [sample.at for sample in sampled])
@@ -84,6 +91,7 @@ def build_report(facts: Mapping[str, Any], events: Iterable[Event], samples: Ite
         lane=series.lane(),
         latencies=series.latencies(real=False) if sampled else (),
         real_latencies=series.latencies(real=True) if sampled else (),
+        resume=resume,
         copy_of=text(exported.get("from")) if isinstance(exported := facts.get("exported"), Mapping) else "",
     )
 

@@ -261,6 +261,7 @@ class Report:
     lane: Lane | None  # None: no sample was kept
     latencies: tuple[Latency, ...]  # in own seconds, for people
     real_latencies: tuple[Latency, ...]  # the same in real ones, for programs
+    resume: str  # the command that continues it, where nobody does; empty: a worker will
     copy_of: str = ""  # the database of a cluster whose rollout this is, as it stood at its export; empty: it is no copy
 
     @property

@@ -99,7 +99,9 @@ def headline(report: Report) -> str:
         left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "all hosts have ended"
         if report.copy_of:
             return f"UNFINISHED when it was copied from {report.copy_of}; {left}. It may have changed there since."
-        return f"UNFINISHED: quads-tui exited before the rollout ended; {left}. Continue with: quads-tui resume"
+        if not report.resume:
+            return f"Waiting for a worker; {left}."
+        return f"UNFINISHED: quads-tui exited before the rollout ended; {left}. Continue with: {report.resume}"
     if report.state is State.STOPPED:
         return f"STOPPED ({report.end_reason or 'operator'}): {report.unfinished:,} of {count(total, 'host')} unfinished."
     if report.state is State.DONE:
