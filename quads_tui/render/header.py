@@ -13,7 +13,7 @@ from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import paused_subject
 
-from .eta import header_words
+from .eta import bound_words, header_words
 from .host_bar import ORDER, HostShares
 from .line import fitted
 from .names import clouds_name
@@ -105,7 +105,11 @@ def end_line(
     `lateness`: of a rehearsal; `counted`: the line of the counts stands below, with those that failed.
     """
     wide = width >= WIDE
-    chips, alarms = _chips(rollout, forecast, failed=not (counted and wide), words=wide, symbols=symbols), Text()
+    chips, fewer = (
+        _chips(rollout, forecast, failed=not (counted and wide), words=wide, named=named, symbols=symbols)
+        for named in (True, False)
+    )
+    alarms = Text()
     if rollout.end_reason:
         alarms.append(f"STOPPED ({rollout.end_reason})  ", BAD)
     for what in rollout.paused:
@@ -126,9 +130,13 @@ def end_line(
         rest = f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else ""
         left.append(rest if left.cell_len + len(rest) + chips.cell_len < width else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
-        room = width - chips.cell_len - left.cell_len - 2
-        busy = busy if room - len(busy) >= _ESTIMATE else ""
-        words = header_words(forecast, max(_SHORTEST, room - len(busy)), rollout.time)
+        room, limit = width - left.cell_len - 2, bound_words(forecast.bound)
+        all_of_it = chips, busy if room - chips.cell_len - len(busy) >= _ESTIMATE else ""
+        # What limits the end is worth more than that this computer is busy, and than what the armed hosts are.
+        for chips, busy in (all_of_it, (all_of_it[0], ""), (fewer, ""), all_of_it):
+            words = header_words(forecast, max(_SHORTEST, room - chips.cell_len - len(busy)), rollout.time)
+            if limit in words:
+                break
         eta = Text(words[:1].upper() + words[1:])
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
@@ -143,9 +151,9 @@ def time_limit_short(rollout: Rollout, forecast: Forecast | None, now: float) ->
     return f"until {until}" + (f": {len(forecast.late)} NOT BEGUN" if forecast is not None and forecast.late else "")
 
 
-def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: bool, symbols: Symbols) -> Text:
+def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: bool, named: bool, symbols: Symbols) -> Text:
     """What asks for a decision, at the right edge of the second line. `failed`: how many have; `words`: there is
-    room for them, as for what armed means."""
+    room for them, as for what armed means; `named`: and for what the armed hosts are."""
     parts: list[tuple[str, str]] = []
     if rollout.unverified and not words:  # else the first line counts them
         parts.append((f"{len(rollout.unverified)} not verified", QUIET))
@@ -154,7 +162,7 @@ def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: 
     if failed and (many := rollout.counts[HostStatus.FAILED]):
         parts.append((f"{symbols.failed} {many} failed", BAD))
     if armed := left_armed(rollout):
-        statuses = {rollout.hosts[name].status for name in rollout.left_armed} if words else set()
+        statuses = {rollout.hosts[name].status for name in rollout.left_armed} if words and named else set()
         which = f"{statuses.pop().value} " if len(statuses) == 1 and not failed else ""  # else that number stands before it
         parts.append((f" {armed} {which}ARMED ", ARMED))
     line = Text()

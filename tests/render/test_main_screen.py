@@ -11,6 +11,7 @@ from quads_tui.render.eta import header_words
 from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import HostNote, HostWord
+from quads_tui.rollout.events import HostArmed
 from quads_tui.rollout.forecast import Bound, Forecast, forecast
 from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
@@ -111,12 +112,22 @@ def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns()
 def test_that_the_machine_is_busy_never_takes_the_room_of_the_estimate() -> None:
     model = rollout()
     told = forecast(model, meters(), NOW)
-    whole = header.end_line(model, now=NOW, width=140, lag=0.08, forecast=told, counted=True).plain
-    assert "% sure by " in whole and "this computer is busy: quads-tui 80 ms late" in whole
+    whole = header.end_line(model, now=NOW, width=180, lag=0.08, forecast=told, counted=True).plain
+    assert "% sure by " in whole and "bottleneck: " in whole and "this computer is busy: quads-tui 80 ms late" in whole
     model.time.speed = 30.0
-    assert "quads-tui 2.4 s late" in header.end_line(model, now=NOW, width=140, lag=0.08, forecast=told, counted=True).plain
+    assert "quads-tui 2.4 s late" in header.end_line(model, now=NOW, width=180, lag=0.08, forecast=told, counted=True).plain
     narrow = header.end_line(model, now=NOW, width=80, lag=0.08, forecast=told).plain
     assert "% sure by " in narrow and "busy" not in narrow
+
+
+@pytest.mark.parametrize("lag", [0.0, 0.08])
+def test_neither_a_busy_machine_nor_armed_hosts_hide_what_limits_the_end(lag: float) -> None:
+    model = rollout()
+    told = forecast(model, meters(), NOW)
+    for name in [host.name for host in model.hosts.values() if host.status is HostStatus.FAILED][:3]:
+        model.apply(HostArmed(NOW, name, True))
+    line = header.end_line(model, now=NOW, width=120, lag=lag, forecast=told, counted=True).plain
+    assert "bottleneck: " in line and "ARMED  next boot reinstalls them" in line and "% sure by " in line
 
 
 @pytest.mark.parametrize("width", [80, 120])
