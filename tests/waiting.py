@@ -18,10 +18,11 @@ def _pauses(first: float, longest: float) -> Iterator[float]:
         pause = min(longest, pause * 1.2)
 
 
-def wait_for(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """Poll until it is true, and give what it gave; AssertionError when `patience` seconds have passed."""
+def wait_for(condition: Callable[[], Any], patience: float = PATIENCE, *, longest: float = 0.2) -> Any:
+    """Poll until it is true, and give what it gave; AssertionError when `patience` seconds have passed. `longest`: seconds
+    between two looks; few for a moment that is soon over."""
     end = time.monotonic() + patience
-    pauses = _pauses(0.02, 0.4)
+    pauses = _pauses(0.02, longest)
     while not (value := condition()):
         if time.monotonic() > end:
             raise AssertionError("waited in vain")

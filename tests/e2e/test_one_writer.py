@@ -218,7 +218,7 @@ def test_c1_a_new_rollout_waits_for_the_write_that_a_killed_console_left_on_its_
     for _ in range(5):  # on a busy machine the write may have ended before the console is killed
         place = lab(hosts=4, speed=6)
         first = started(place)
-        wait_for(lambda place=place: place.counts()["foreman"]["writes"] >= 1)
+        wait_for(lambda place=place: place.counts()["foreman"]["writes"] >= 1, longest=0.02)
         first.kill()
         first.communicate()
         second = started(of_another(place))
