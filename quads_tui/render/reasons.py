@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, assert_never
 
 from rich.cells import cell_len, set_cell_size
 
@@ -17,26 +18,21 @@ _LONGEST_WORD = 16  # cells that may stay empty so that no word is cut
 _ASIDE = re.compile(r" \([^()]*\)")
 _FILLERS = re.compile(r"\b(?:an?|the|is|are|was|were) ", re.IGNORECASE)  # without which a sentence is as clear
 
-_SAYING = {  # what the causes mean whose reasons say it themselves
-    Cause.TIMEOUT: "not done in time",
-    Cause.FOREMAN: "Foreman refused",
-    Cause.UNKNOWN_HOST: "no such host in Foreman",
-    Cause.INSTALL_FAILED: "install failed",
-    Cause.INSTALL_TIMEOUT: "install not done in time",
-    Cause.TOKEN_EXPIRED: "build token expired",
-    Cause.CANCELLED: "build mode ended by others",
-    Cause.WRONG_BMC: "wrong machine",
-    Cause.HOOK: "hook failed",
-    Cause.UNKNOWN: "cause unknown",
-}
+
+class _CauseWords(NamedTuple):
+    """`before`: they stand before the reason, which is in the words of a server or a program; `enough`: and say as much."""
+
+    words: str
+    before: bool = False
+    enough: bool = False
 
 
 def fuller_notes(host: HostState, note: str) -> Sequence[str]:
     """The note of a failed host with the cause in words before it, where the reason does not say that itself."""
     if host.cause is None or note != host.full_reason or host.repaired:
         return ()
-    words, _ = _cause_words(host.cause, _who(host.stage))
-    return (f"{words}: {note}",) if words else ()
+    cause = _cause_words(host.stage, host.cause)
+    return (f"{cause.words}: {note}",) if cause.before else ()
 
 
 def shorter_notes(host: HostState, note: str) -> Sequence[str]:
@@ -63,10 +59,10 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
 def reason_ways(stage: Stage | None, cause: Cause, reason: str) -> Sequence[str]:
     """The reason with the cause in words before it, where it does not say that itself; then ever less of it."""
     reason = reason.removesuffix(".")
-    words, enough = _cause_words(cause, _who(stage))
+    words, before, enough = _cause_words(stage, cause)
     first = reason.partition(": ")[0]
     shorter = [first] if first != reason and len(first) >= _SHORTEST else []
-    if not words:
+    if not before:
         return (reason, *shorter, *_telegram(reason, shorter))
     return (f"{words}: {reason}", *([words] if enough else [reason, *shorter, *_telegram(reason, shorter)]))
 
@@ -78,32 +74,46 @@ def _telegram(reason: str, shorter: Sequence[str]) -> Sequence[str]:
     return () if plain == last else (plain,)
 
 
-def _who(stage: Stage | None) -> str:
-    """The one that fails a host in this stage."""
-    return "BMC" if stage is None or stage.is_at_bmc else FOREMAN
-
-
-def _cause_words(cause: Cause, who: str) -> tuple[str, bool]:
-    """Of the causes whose reasons are the words of a server or a program; and whether it is enough without the reason."""
+def _cause_words(stage: Stage | None, cause: Cause) -> _CauseWords:
+    who = "BMC" if stage is None or stage.is_at_bmc else FOREMAN  # the one that fails a host in this stage
     match cause:
         case Cause.UNREACHABLE:
-            return f"{who} unreachable", True
+            return _CauseWords(f"{who} unreachable", before=True, enough=True)
         case Cause.CREDENTIALS:
-            return f"{who} refused the login", True
+            return _CauseWords(f"{who} refused the login", before=True, enough=True)
         case Cause.REFUSED:
-            return f"{who} refused", False
+            return _CauseWords(f"{who} refused", before=True)
         case Cause.BUSY:
-            return f"{who} busy", False
+            return _CauseWords(f"{who} busy", before=True)
         case Cause.PROTOCOL:
-            return f"unusable answer of {who}", False
+            return _CauseWords(f"unusable answer of {who}", before=True)
+        case Cause.TIMEOUT:
+            return _CauseWords("not done in time")
+        case Cause.FOREMAN:
+            return _CauseWords("Foreman refused")
+        case Cause.UNKNOWN_HOST:
+            return _CauseWords("no such host in Foreman")
+        case Cause.INSTALL_FAILED:
+            return _CauseWords("install failed")
+        case Cause.INSTALL_TIMEOUT:
+            return _CauseWords("install not done in time")
+        case Cause.TOKEN_EXPIRED:
+            return _CauseWords("build token expired")
+        case Cause.CANCELLED:
+            return _CauseWords("build mode ended by others")
+        case Cause.WRONG_BMC:
+            return _CauseWords("wrong machine")
+        case Cause.HOOK:
+            return _CauseWords("hook failed")
+        case Cause.UNKNOWN:
+            return _CauseWords("cause unknown")
         case _:
-            return "", False
+            assert_never(cause)
 
 
 def cause_words(stage: Stage | None, cause: Cause) -> str:
     """The cause alone, in a few words."""
-    words, _ = _cause_words(cause, _who(stage))
-    return words or _SAYING[cause]
+    return _cause_words(stage, cause).words
 
 
 def fitting(ways: Iterable[str], width: int, ellipsis: str) -> str:
