@@ -45,7 +45,7 @@ def title_line(
     wide, is_real = width >= WIDE and not warnings, rollout.time.is_real
     rest = Text()
     if title or not is_real:  # the one place that says whose time all times on the screen are
-        rest.append("  ").append(f" {_kind(title, rollout, wide)} ", on_bar(BADGE))
+        rest.append("  ").append(f" {_badge(title, rollout, wide)} ", on_bar(BADGE))
         rest.append(" TOO SLOW" if too_slow else "", BAD)  # in words in the line below, where there is room
     for warning in warnings:
         rest.append(f"  ! {warning}", ATTENTION)
@@ -70,7 +70,8 @@ def title_line(
     return line
 
 
-def _kind(title: str, rollout: Rollout, wide: bool) -> str:
+def _badge(title: str, rollout: Rollout, wide: bool) -> str:
+    """What kind of rollout it is, and whose time is shown."""
     time = rollout.time
     if wide and not time.is_real:
         return ", ".join(filter(None, (title, f"emulated time ({time.speed:g}x)")))
@@ -179,10 +180,9 @@ def unverified_words(rollout: Rollout) -> str:
     held = sum(_is_held_for_it(rollout, host) for host in hosts)
     if not hosts or held == len(hosts):
         return f"{held} not verified: held" if hosts else ""
-    builds = any(rollout.durations.kinds[host.name] is Kind.BUILD for host in hosts)
-    done = sum(host.status is HostStatus.DONE or (builds and host.stage is Stage.INSTALL) for host in hosts)
-    goes_on = any(not host.status.is_final and host.stage is not Stage.INSTALL for host in hosts)
-    words = f"{done} {'wiped' if builds else 'powered off'}{' yet' if goes_on and not done else ''}"
+    built = [host for host in hosts if host.kind is Kind.BUILD]  # the others are powered off, and nothing else
+    done = sum(host.status is HostStatus.DONE or host.stage is Stage.INSTALL for host in built or hosts)
+    words = f"{done} {'wiped' if built else 'powered off'}{'' if done else ' yet'}"
     return f"{len(hosts)} not verified: {f'{held} held, ' if held else ''}{words}"
 
 
