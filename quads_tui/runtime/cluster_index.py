@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,10 +17,8 @@ from .history import Unreadable
 from .journal_follower import Follower, follow
 from .open_cluster import OpenCluster
 from .options import Options, Usage
-from .rollout_index import MAX_ENDED, damaged_row, entry_row, running_row
+from .rollout_index import MAX_ENDED, damaged_row, entry_row, repeated, running_row
 
-_REFRESH_INTERVAL = 1.0  # real seconds between two reads of the database
-_REST = 10  # at least as many times as long as a read took
 log = logging.getLogger(__name__)
 
 
@@ -43,10 +39,7 @@ class ClusterIndex:
 
     async def refresh(self) -> None:
         """Read the database again and again, until cancelled."""
-        while True:
-            began = time.monotonic()
-            await self.refresh_once()
-            await asyncio.sleep(max(_REFRESH_INTERVAL, _REST * (time.monotonic() - began)))
+        await repeated(self.refresh_once)
 
     async def refresh_once(self) -> None:
         """While the database does not answer, what was known last stays."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ from .scheduled import Scheduled, scheduled
 from .summary import summarised
 
 MAX_ENDED = 30  # ended rollouts
-_REFRESH_INTERVAL = 1.0  # real seconds between two reads of the state directory
+_REFRESH_INTERVAL = 1.0  # real seconds between two reads
 _REST = 10  # at least as many times as long as a read took: of a hundred rollouts it takes a while
 _ESTIMATE = 48  # cells: without the reasons, which the screen of the rollout gives
 log = logging.getLogger(__name__)
@@ -62,10 +62,7 @@ class RolloutIndex:
 
     async def refresh(self) -> None:
         """Read the state directory again and again, until cancelled."""
-        while True:
-            began = time.monotonic()
-            await self.refresh_once()
-            await asyncio.sleep(max(_REFRESH_INTERVAL, _REST * (time.monotonic() - began)))
+        await repeated(self.refresh_once)
 
     async def refresh_once(self) -> None:
         """What cannot be read never keeps the other rollouts from their rows."""
@@ -143,6 +140,14 @@ class RolloutIndex:
                     yield Row(rollout=rollout.id, group=RowGroup.RUNNING, state="planning", details=by)
                 elif kept is not None:
                     yield kept[2]
+
+
+async def repeated(read: Callable[[], Awaitable[None]]) -> None:
+    """Again and again, until cancelled; less often where it takes long."""
+    while True:
+        began = time.monotonic()
+        await read()
+        await asyncio.sleep(max(_REFRESH_INTERVAL, _REST * (time.monotonic() - began)))
 
 
 def _is_this_process(holder: str) -> bool:
