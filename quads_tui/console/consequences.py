@@ -73,7 +73,7 @@ def retrying(verb: str, *, from_start: bool = False) -> Consequence:
     return consequence
 
 
-def goes_on(hosts: Sequence[HostState], *, from_start: bool = False, short: bool = False) -> str:
+def retry_place(hosts: Sequence[HostState], *, from_start: bool = False, short: bool = False) -> str:
     """Where a retry takes these hosts up again, as it follows its verb: "from Power on"; empty: not all at the same stage.
 
     `short`: there is little room.

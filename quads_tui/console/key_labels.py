@@ -12,7 +12,7 @@ from quads_tui.rollout.retries import retry_effect
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .consequences import Place, goes_on, is_disarmed_by_it, leaves_from
+from .consequences import Place, is_disarmed_by_it, leaves_from, retry_place
 from .key_actions import KeyAction
 from .questions import pause_reasons
 
@@ -70,7 +70,7 @@ class KeyLabels:
         hosts, from_start = [host for host in self._hosts if host.status in action.statuses], action.name == "restart"
         if from_start and all(retry_effect(host) is retry_effect(host, True) and not host.given_back for host in hosts):
             return ""
-        return f"{action.label}{number} {goes_on(hosts, from_start=from_start, short=short)}".rstrip()
+        return f"{action.label}{number} {retry_place(hosts, from_start=from_start, short=short)}".rstrip()
 
     def of_screen(self, action: KeyAction, room: Room = Room.ALL) -> str:
         """Of an action on the rollout or the screen; empty: it would do nothing."""

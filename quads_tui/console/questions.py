@@ -14,7 +14,7 @@ from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState, Rollout
 
-from .consequences import PAUSE_NEW, RESUME_NEW, RESUME_WRITES, STOP, Effects, goes_on
+from .consequences import PAUSE_NEW, RESUME_NEW, RESUME_WRITES, STOP, Effects, retry_place
 from .key_actions import BY_NAME, TYPE_THE_COUNT, KeyAction
 
 _ROWS = 5  # of hosts, or of groups of hosts
@@ -57,7 +57,7 @@ def question(
 
 def _title(action: KeyAction, chosen: Sequence[HostState]) -> str:
     verb, rest = _TITLES.get(action.name, (action.name.capitalize(), ""))
-    if action.name in ("retry", "restart") and (place := goes_on(chosen, from_start=action.name == "restart")):
+    if action.name in ("retry", "restart") and (place := retry_place(chosen, from_start=action.name == "restart")):
         rest = f" {place}"
     who = f"{chosen[0].short}, {_standing(chosen[0])}" if len(chosen) == 1 else f"{len(chosen)} hosts"
     return f"{verb} {who}{',' if rest and len(chosen) == 1 else ''}{rest}?"

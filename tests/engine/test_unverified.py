@@ -154,7 +154,7 @@ async def test_a2_the_other_host_is_refused_after_a_resume_as_well() -> None:
     lab.replan([planned(lab, name, accepted=True) for name in (A, B)])
     await crashed_in(lab, Stage.PXE_SET)
     network.leads[B] = network.leads[A]
-    lab.resume()  # B begins at once, A after the time that its BMC may take to report the effect of the last Reset
+    lab.resume()  # B starts at once, A after the time that its BMC may take to report the effect of the last Reset
     await ran(lab)
     assert (ended(lab, A).status, ended(lab, B).cause) == (HostStatus.DONE, Cause.WRONG_BMC)
 
