@@ -57,6 +57,9 @@ class KeyLabels:
             case "disarm":
                 return "disarm only" if one else f"disarm {self._armed:,} armed"
             case "skip":
+                number -= self._statuses[HostStatus.SKIPPED]  # those it can only give another reason
+                if not number:
+                    return ""
                 if one:
                     return _skipping(self._hosts[0], room)
                 return f"skip {number:,}" + (f", disarm {self._disarmed:,}" if self._disarmed else "")
