@@ -14,12 +14,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+def of_all_tests(config: pytest.Config) -> bool:
+    """A run of all tests, not of some that the command line names."""
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS
+
+
 def compile_once(config: pytest.Config) -> None:
     """Before the workers begin; what is compiled already is left as it is."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     compileall.compile_dir(ROOT / "quads_tui", quiet=2)
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if whole and not any((ROOT / "tests" / "engine" / "__pycache__").glob("test_*-pytest-*.pyc")):
+    if of_all_tests(config) and not any((ROOT / "tests" / "engine" / "__pycache__").glob("test_*-pytest-*.pyc")):
         files = sorted(str(path) for path in (ROOT / "tests").rglob("test_*.py"))
         collect = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "--collect-only"]
         halves = [

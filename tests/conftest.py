@@ -15,8 +15,9 @@ from hypothesis import Phase, settings
 
 from quads_tui.rollout.garbage import settle_garbage
 from quads_tui.rollout.scrub import SECRETS
-from tests.bytecode import compile_once
+from tests.bytecode import compile_once, of_all_tests
 from tests.clocks import granted, virtual_time
+from tests.workers import fork_workers
 
 asyncio.BaseEventLoop.time = lambda loop: granted()  # type: ignore[method-assign]  # virtual_time() has one of its own
 
@@ -28,8 +29,11 @@ settings.register_profile("steady", derandomize=True, deadline=None, database=No
 settings.register_profile("mutants", settings.get_profile("steady"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile("steady")
 
-# Tests with real processes and terminals wait more than they compute, the first ones longest.
+# Tests with real processes and terminals wait more than they compute. The longest come first; those of a group go one after the other.
 _WAITING = (
+    "tests/e2e/test_streams",
+    "tests/villain/test_bmcs",
+    "tests/e2e/test_shared_queue",
     "tests/terminal/",
     "tests/services/redfish/test_strangers",
     "tests/e2e/",
@@ -43,6 +47,8 @@ _SPREAD = 0.85  # of all others, among which they are spread: so none of these i
 def pytest_configure(config: pytest.Config) -> None:
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         compile_once(config)
+        if of_all_tests(config):
+            fork_workers(config)
 
 
 gc.disable()  # until all is collected: nothing of it becomes garbage
@@ -56,8 +62,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that wait among those that compute, so that no CPU is free and none has too much to do."""
-    groups = [[item for item in items if item.nodeid.startswith(prefix)] for prefix in _WAITING]
-    waiting = list(chain.from_iterable(groups))
+    waiting = list(dict.fromkeys(item for prefix in _WAITING for item in items if item.nodeid.startswith(prefix)))
     others = [item for item in items if not item.nodeid.startswith(_WAITING)]
     between = int(_SPREAD * len(others) / max(1, len(waiting)))
     mixed = [[item, *others[at * between : (at + 1) * between]] for at, item in enumerate(waiting)]

@@ -132,14 +132,14 @@ class Forked:
             self.returncode = self._parent.asked({"poll": self.pid})
         return self.returncode
 
-    def wait(self, seconds: float = PATIENCE) -> int:
-        """The exit status; it is killed and a TimeoutExpired raised when the seconds have passed."""
+    def wait(self, seconds: float | None = PATIENCE) -> int:
+        """The exit status; it is killed and a TimeoutExpired raised when the seconds have passed, None: never."""
         if (status := self.poll()) is None:
             ended = os.pidfd_open(self.pid)  # readable from its end on; its number is its own until the poll after that
             try:
                 if not select.select([ended], [], [], seconds)[0]:
                     self.send_signal(signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(f"process {self.pid}", seconds)
+                    raise subprocess.TimeoutExpired(f"process {self.pid}", seconds or 0.0)
             finally:
                 os.close(ended)
             status = self.poll()
@@ -227,6 +227,7 @@ def _program(request: dict[str, Any], files: dict[int, int]) -> NoReturn:
     os.chdir(request["directory"])
     time.tzset()
     random.seed()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["quads-tui", *request["words"]]
     try:
         sys.exit(importlib.import_module(request["module"]).main())
@@ -258,8 +259,9 @@ def _import(module: str) -> None:
 
 
 def _serve(door: socket.socket, module: str) -> None:
-    """Until all who asked have ended."""
+    """Until all who asked have ended, also where ctrl+c ends them."""
     _import(module)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # no process that is forked collects this, while it runs or at its end: it would copy all of it
     users = [_user(door)]
     while users:

@@ -162,7 +162,8 @@ def test_c1_the_same_foreman_behind_another_address_is_refused_where_nobody_can_
 def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_it_goes_on(
     lab: MakeLab, act: str, number: int
 ) -> None:
-    place = lab(hosts=2 if act == "build" else 1, speed=200)
+    # A write deadline of 3 real seconds, in which the second one can be looked at.
+    place = lab(hosts=2, speed=60) if act == "build" else lab(hosts=1, speed=200)
     hosts = len(place.counts()["hosts"])
     with stopped_at(place, act, number) as first:
         (rollout,) = (place.state / "rollouts").iterdir()
@@ -173,12 +174,12 @@ def test_c2_first_byte_a_stopped_console_that_was_taken_over_does_nothing_when_i
         name = [] if act == "override" else [rollout.name]  # without a name it is the newest, although it is held
         second = Piped(place.command("resume", *name, "--take-over", "--json", "--yes")[3:])
         assert '"resumed": true' in second.stdout.readline()
+        if act == "build":  # the second one waits for the write deadline now: it can be attached to
+            wait_for((rollout / "keys.sock").exists)
+            assert second.poll() is None
         first.send_signal(signal.SIGCONT)
         _, said = first.communicate(timeout=PATIENCE)
         assert first.returncode == 4
-        if act == "build":  # the second one waits for the write deadline now: it can be attached to
-            assert second.poll() is None
-            assert (rollout / "keys.sock").exists()
         assert f"another process has taken over the rollout {rollout.name}: this process does nothing more" in said
         out, _ = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0

@@ -52,11 +52,11 @@ def opened() -> Iterator[Open]:
 
 
 def spent(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
-    """Per frame: steps of the work; per second: how late the loop was, and its CPU."""
+    """Per frame: steps of the work, and the loop's CPU; per second: how late the loop was."""
     frames, wall = after["frames"] - before["frames"], after["wall"] - before["wall"]
     return {
         "steps": (after["steps"] - before["steps"]) / frames,
-        "late": (after["late"] - before["late"]) / wall,
+        "late": max(0.0, after["late"] - before["late"]) / wall,  # where a CPU was waited for, a little more may be taken off
         "cpu": (after["loop_cpu"] - before["loop_cpu"]) / frames,
     }
 
