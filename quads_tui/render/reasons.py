@@ -41,8 +41,10 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
         if note.startswith(WRITTEN):
             return "written to Foreman; not confirmed yet", "written; not confirmed yet"
         plain = _ASIDE.sub("", note)
-        brief = plain.partition("; ")[0].replace("waiting for its BMC to report", "until BMC reports")
-        return (plain,) if brief == plain else (plain, brief)
+        first = plain.partition("; ")[0]
+        brief = first.replace("waiting for its BMC to report", "waiting for BMC to report")
+        briefest = first.replace("waiting for its BMC to report", "until BMC reports")
+        return tuple(dict.fromkeys((plain, brief, briefest)))
     if host.status is HostStatus.WAITING:  # STATE says that it is retried
         due = note.removeprefix("retrying ").removeprefix("retry ")
         first = due.partition("; ")[0]
