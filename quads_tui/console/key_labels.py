@@ -23,8 +23,9 @@ class Room(IntEnum):
     LEAST = 0
     SHORT = 1
     LITTLE = 2
-    LESS = 3
-    ALL = 4
+    FEW = 3
+    LESS = 4
+    ALL = 5
 
 
 _ENDED = (Place.ENDED, Place.ARMED)
@@ -58,7 +59,7 @@ class KeyLabels:
         match action.name:
             case "disarm":
                 if one:
-                    return "disarm only" if room > Room.LITTLE else "disarm"
+                    return "disarm only" if room > Room.FEW else "disarm"
                 return f"disarm {self._armed:,} armed"
             case "skip":
                 number -= self._statuses[HostStatus.SKIPPED]  # those it can only give another reason
@@ -67,7 +68,7 @@ class KeyLabels:
                 if one:
                     return _skipping(self._hosts[0], room)
                 ended = all(leaves_from(host) in _ENDED for host in self._hosts if host.status in action.statuses)
-                words = f"mark {number:,} as skipped" if ended and room > Room.LITTLE else f"skip {number:,}"
+                words = f"mark {number:,} as skipped" if ended and room > Room.FEW else f"skip {number:,}"
                 return words + (f", disarm {self._disarmed:,}" if self._disarmed else "")
             case "retry" | "restart":
                 return self._retrying(action, "" if one else f" {number:,}", short=room <= Room.SHORT)
@@ -90,8 +91,8 @@ class KeyLabels:
             return action.label if rollout.counts[HostStatus.QUEUED] else ""
         if action.name == "leave" and room is Room.LEAST:
             return "leave"
-        if action.name == "leave" and room is Room.ALL and rollout.over_at is None and rollout.time.carried:
-            return f"{action.label}, rollout continues"
+        if action.name == "leave" and room >= Room.FEW and rollout.over_at is None and rollout.time.carried:
+            return f"{action.label if room is Room.ALL else 'leave'}, rollout continues"
         return action.label
 
 
@@ -100,7 +101,7 @@ def _skipping(host: HostState, room: Room) -> str:
     if place is Place.INSTALLING:
         return "skip, install continues"
     disarmed = is_disarmed_by_it(host)
-    if room <= Room.LITTLE:
+    if room <= Room.FEW:
         return "skip, disarm" if disarmed else "skip"
     words = "mark as skipped" if place in _ENDED else "skip host"  # of a host that has ended nothing is left to be stopped
     return f"{words}, disarm" if disarmed else words

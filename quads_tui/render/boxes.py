@@ -202,7 +202,7 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Te
         ("/min", ", waits included", ""),
         ("/min", "", ""),
     ):
-        known = [(f"{rate:.1f}", STRONG), (pace, ""), (words, QUIET)] if rate else [("not known yet", QUIET)]
+        known = [(f"{rate:.1f}", STRONG), (pace, ""), (words, QUIET)] if rate else [("rate not known yet", QUIET)]
         end = [(", until about ", QUIET), (last, STRONG)] if last else []
         line = _labelled("writes", *known, (free, QUIET), *end)
         if line.cell_len < room:  # a blank before the frame

@@ -70,10 +70,11 @@ def reason_ways(stage: Stage | None, cause: Cause, reason: str) -> Sequence[str]
 
 
 def _telegram(reason: str, shorter: Sequence[str]) -> Sequence[str]:
-    """The shortest way once more, without the words that say nothing: so a cut comes later."""
+    """The shortest way once more, without what stands in parentheses, then without the words that say nothing: so a cut comes
+    later."""
     last = shorter[-1] if shorter else reason
-    plain = _FILLERS.sub("", last)
-    return () if plain == last else (plain,)
+    plain = _ASIDE.sub("", last)
+    return tuple(dict.fromkeys(way for way in (plain, _FILLERS.sub("", plain)) if way != last))
 
 
 def _cause_words(stage: Stage | None, cause: Cause) -> _CauseWords:

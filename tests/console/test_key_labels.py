@@ -92,8 +92,9 @@ def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
     model.paused.clear()
     model.counts[HostStatus.QUEUED] = 0
     assert not labels.of_screen(pause), "no host is left to begin"
-    words = [labels.of_screen(leave, room) for room in (Room.ALL, Room.LESS, Room.LITTLE, Room.SHORT, Room.LEAST)]
-    assert words == ["leave screen, rollout continues", *["leave screen"] * 3, "leave"]
+    words = [labels.of_screen(leave, room) for room in sorted(Room, reverse=True)]
+    continues = ["leave screen, rollout continues", *["leave, rollout continues"] * 2]
+    assert words == [*continues, *["leave screen"] * 2, "leave"]
     model.time.carried = False
     assert labels.of_screen(leave) == "leave screen", "nobody runs it"
 

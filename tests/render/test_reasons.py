@@ -84,10 +84,10 @@ def shown(rollout: Rollout, width: int) -> str:
         (
             Stage.POWER_ON,
             Cause.TIMEOUT,
-            "stayed Off after 2 On commands in this attempt",
+            "stayed Off after 2 On commands (this attempt)",
             Safety.ARMED,
-            "stayed Off after 2 On commands in this attempt",
-            "stayed Off after 2 On commands…",
+            "stayed Off after 2 On commands (this attempt)",
+            "stayed Off after 2 On commands",
         ),
     ],
 )

@@ -65,7 +65,7 @@ class PowerChange:
         if now >= self._deadline:
             last = f"; {self._last}" if self._last else ""
             tried = (
-                f" after {count(self._accepted, f'{POWER[self._target].what} command')} in this attempt"
+                f" after {count(self._accepted, f'{POWER[self._target].what} command')} (this attempt)"
                 if self._accepted
                 else ": the BMC accepted no command"
             )

@@ -119,7 +119,7 @@ class PowerChange:
             last = f"; the BMC answered: {self._last}" if self._last else ""
             sent = ", ".join(count(times, f"{kind} command") for kind, times in self._accepted.items())
             refused = f"the BMC did not accept {self._wanted}" if self._last else f"{self._wanted} was not sent"
-            tried = f" after {sent} in this attempt" if sent else f": {refused}"
+            tried = f" after {sent} (this attempt)" if sent else f": {refused}"
             raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"{state}{tried}{last}")
         if now < self._may_send_at:
             seconds = min(seconds, self._may_send_at - now)
