@@ -100,8 +100,10 @@ def _skipping(host: HostState, room: Room) -> str:
     place = leaves_from(host)
     if place is Place.INSTALLING:
         return "skip, install continues"
-    disarmed = is_disarmed_by_it(host)
-    if room <= Room.FEW:
-        return "skip, disarm" if disarmed else "skip"
-    words = "mark as skipped" if place in _ENDED else "skip host"  # of a host that has ended nothing is left to be stopped
-    return f"{words}, disarm" if disarmed else words
+    disarmed = ", disarm" if is_disarmed_by_it(host) else ""
+    if room <= Room.SHORT or (room is Room.LITTLE and (disarmed or place not in _ENDED)):
+        return f"skip{disarmed}"
+    if place not in _ENDED:
+        return f"skip host{disarmed}"
+    # Nothing is left to be stopped.
+    return f"mark {'as ' if room > Room.FEW else ''}skipped{disarmed}"

@@ -47,6 +47,11 @@ def test_a_skip_says_what_becomes_of_the_host() -> None:
     before = running[next(stage for stage in running if stage is not Stage.INSTALL)]
     assert named(model, [before]).endswith(": skip host")
     assert KeyLabels(model, [before]).of_hosts(BY_NAME["skip"], Room.LITTLE) == "skip"
+    failed = next(name for name in of(model, HostStatus.FAILED) if name not in model.left_armed)
+    words = [
+        KeyLabels(model, [failed]).of_hosts(BY_NAME["skip"], room) for room in (Room.LESS, Room.FEW, Room.LITTLE, Room.SHORT)
+    ]
+    assert words == ["mark as skipped", "mark skipped", "mark skipped", "skip"], "nothing is left to be stopped"
     model.apply(HostArmed(NOW, before, True))
     assert named(model, [before]).endswith(": skip host, disarm"), "and not disarm alone: it is under way"
     assert named(model, of(model, HostStatus.QUEUED)[:1]).endswith(": skip host")
