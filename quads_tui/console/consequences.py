@@ -125,7 +125,7 @@ def _retried(effect: RetryEffect, count: int) -> str:
 # Skip, hold
 
 
-def leaving(verb: str, back: tuple[str, str], gentler: str) -> Consequence:
+def leaving(verb: str, left_as: HostStatus, back: tuple[str, str], gentler: str) -> Consequence:
     """Of what stops hosts before their next step. `back`: the key that brings them back, with its verb, and where to."""
 
     def consequence(hosts: Sequence[HostState]) -> Effects:
@@ -134,7 +134,7 @@ def leaving(verb: str, back: tuple[str, str], gentler: str) -> Consequence:
         armed = sum(is_disarmed_by_it(host) for host in hosts)
         number = f", disarm {armed}" if armed and len(hosts) > 1 else ""
         return Effects(
-            happens=tuple(_left(place, counts[place]) for place in Place if counts[place]),
+            happens=tuple(_left(place, counts[place], left_as) for place in Place if counts[place]),
             lost=f"Lost: the steps done so far; {back_again}, from the first stage."
             if counts[Place.UNDER_WAY]
             else f"Nothing is lost; {back_again}.",
@@ -169,7 +169,7 @@ def is_disarmed_by_it(host: HostState) -> bool:
     return host.armed and leaves_from(host) is not Place.INSTALLING
 
 
-def _left(place: Place, count: int) -> str:
+def _left(place: Place, count: int, left_as: HostStatus) -> str:
     it, they = ("it", "it is") if count == 1 else ("them", "they are")
     match place:
         case Place.INSTALLING:
@@ -184,7 +184,7 @@ def _left(place: Place, count: int) -> str:
         case Place.ARMED:
             return f"{_n(count, 'is', 'are')} armed and will be disarmed: build mode is cancelled and PXE is cleared."
         case Place.ENDED:
-            return f"{_n(count, 'has', 'have')} ended: nothing more is done to {it}."
+            return f"{_n(count, 'has', 'have')} ended: {they} marked as {left_as.value}, and nothing more is done to {it}."
         case _:
             assert_never(place)
 

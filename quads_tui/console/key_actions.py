@@ -182,7 +182,7 @@ KEY_ACTIONS = (
         "skip",
         "s",
         "s",
-        "skip hosts: take them out of the rollout; armed hosts are disarmed",
+        "skip hosts: take them out of the rollout; failed become skipped, armed are disarmed",
         _HOSTS,
         True,
         _NOT_DONE,
@@ -192,6 +192,7 @@ KEY_ACTIONS = (
         "skipped by the operator",
         consequence=leaving(
             "skip",
+            HostStatus.SKIPPED,
             ("u returns", " to the rollout"),
             "h holds hosts: they stay in the rollout until released.",
         ),
@@ -221,7 +222,7 @@ KEY_ACTIONS = (
         "REASON",
         Hold,
         "held by the operator",
-        consequence=leaving("hold", ("H releases", ""), "p pauses new hosts only; hosts under way continue."),
+        consequence=leaving("hold", HostStatus.HELD, ("H releases", ""), "p pauses new hosts only; hosts under way continue."),
     ),
     KeyAction(
         "release",

@@ -21,11 +21,14 @@ class Room(IntEnum):
     """How many words the keys may have."""
 
     LEAST = 0
-    LITTLE = 1
-    LESS = 2
-    ALL = 3
+    SHORT = 1
+    LITTLE = 2
+    FEW = 3
+    LESS = 4
+    ALL = 5
 
 
+_ENDED = (Place.ENDED, Place.ARMED)
 _NAMED = 12  # cells of the longest name that the keys of a host stand behind
 
 
@@ -55,16 +58,20 @@ class KeyLabels:
             return ""
         match action.name:
             case "disarm":
-                return "disarm only" if one else f"disarm {self._armed:,} armed"
+                if one:
+                    return "disarm only" if room > Room.FEW else "disarm"
+                return f"disarm {self._armed:,} armed"
             case "skip":
                 number -= self._statuses[HostStatus.SKIPPED]  # those it can only give another reason
                 if not number:
                     return ""
                 if one:
                     return _skipping(self._hosts[0], room)
-                return f"skip {number:,}" + (f", disarm {self._disarmed:,}" if self._disarmed else "")
+                ended = all(leaves_from(host) in _ENDED for host in self._hosts if host.status in action.statuses)
+                words = f"mark {number:,} as skipped" if ended and room > Room.FEW else f"skip {number:,}"
+                return words + (f", disarm {self._disarmed:,}" if self._disarmed else "")
             case "retry" | "restart":
-                return self._retrying(action, "" if one else f" {number:,}", short=room is Room.LEAST)
+                return self._retrying(action, "" if one else f" {number:,}", short=room <= Room.SHORT)
             case _:
                 verb, _, rest = action.label.partition(" ")
                 return action.label if one else f"{verb} {number:,} {rest}".rstrip()
@@ -82,16 +89,21 @@ class KeyLabels:
             if pause_reasons(rollout.paused, "admission"):
                 return "resume new hosts"
             return action.label if rollout.counts[HostStatus.QUEUED] else ""
-        if action.name == "leave" and room <= Room.LITTLE:
+        if action.name == "leave" and room is Room.LEAST:
             return "leave"
-        if action.name == "leave" and room is Room.ALL and rollout.over_at is None and rollout.time.carried:
-            return "leave; rollout continues"
+        if action.name == "leave" and room >= Room.FEW and rollout.over_at is None and rollout.time.carried:
+            return f"{action.label if room is Room.ALL else 'leave'}, rollout continues"
         return action.label
 
 
 def _skipping(host: HostState, room: Room) -> str:
-    if leaves_from(host) is Place.INSTALLING:
+    place = leaves_from(host)
+    if place is Place.INSTALLING:
         return "skip, install continues"
-    if is_disarmed_by_it(host):
-        return "skip host, disarm" if room > Room.LITTLE else "skip and disarm"
-    return "skip host" if room > Room.LITTLE else "skip"
+    disarmed = ", disarm" if is_disarmed_by_it(host) else ""
+    if room <= Room.SHORT or (room is Room.LITTLE and (disarmed or place not in _ENDED)):
+        return f"skip{disarmed}"
+    if place not in _ENDED:
+        return f"skip host{disarmed}"
+    # Nothing is left to be stopped.
+    return f"mark {'as ' if room > Room.FEW else ''}skipped{disarmed}"

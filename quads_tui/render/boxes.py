@@ -25,7 +25,7 @@ from .symbols import BRAILLE, Symbols
 _GAP = "   "
 _LABEL = 9  # cells of the labels within a box
 _WORDS = 36  # cells of a box of latencies from which on it has room for whole words
-_QUEUE, _LATENCY = 1800, 300  # rollout seconds that the graphs show, where that many columns are not more
+_QUEUE, LATENCIES = 1800, 300  # rollout seconds that the graphs show, where that many columns are not more
 _RECENT = 0.15  # of that time: what was used in it is used at present
 _LEAST = 20  # real seconds that they show, also in the first of them
 
@@ -156,8 +156,15 @@ def _writing(rollout: Rollout, meters: Meters, own: float, room: int) -> Text:
         (f"{_GAP}{duration(max(0.0, own - flight.since))}", STRONG),
     ]
     more = f"; and {counted(len(lane.in_flight) - 1, 'more host')}" if len(lane.in_flight) > 1 else ""
-    known = f", usually {latency(usual.quantile(0.5))}" if len(usual) else ""
-    for words in (f"{known} (last {counted(len(usual), 'write')})" if known else "", known):
+    time = latency(usual.quantile(0.5)) if len(usual) else ""
+    whole, known = (f"; a write usually takes {time}", f", usually {time}") if time else ("", "")
+    ways = (
+        f" so far{whole} (last {counted(len(usual), 'write')})" if time else " so far",
+        f" so far{whole}",
+        f" so far{known}",
+        known,
+    )
+    for words in ways:
         line = _labelled("writing", *parts, (words, QUIET), (more, QUIET))
         if line.cell_len <= room:
             break
@@ -184,20 +191,21 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Te
     idle = f", Foreman idle {100 * share:.0f} %" if seconds > 1 else ""
     over = f"{idle} of the last {duration(seconds * rollout.speed)}" if idle else ""
     last = "" if forecast.written_at is None else rollout.time.clock(forecast.written_at, forecast.at)
-    between = len(rollout.durations.between)  # what the average is of
+    # The waits are why a minute has fewer writes than its seconds over those that one usually takes.
+    of = f" (last {len(rollout.durations.between)} writes, waits included)"
     line = Text()
-    for pace, of, free in (
-        (" writes a minute", f" (last {between} writes)", over),
-        (" writes a minute", f" (last {between} writes)", idle),
-        (" writes a minute", f" (last {between} writes)", ""),
-        (" a minute", f" (last {between} writes)", ""),
-        ("/min", f" over {between} writes", ""),
-        (" a minute", "", ""),
+    for pace, words, free in (
+        (" a minute", of, over),
+        (" a minute", of, idle),
+        (" a minute", of, ""),
+        (" a minute", ", waits included", ""),
+        ("/min", ", waits included", ""),
+        ("/min", "", ""),
     ):
-        known = [(f"{rate:.1f}", STRONG), (pace, ""), (of, QUIET)] if rate else [("not known yet", QUIET)]
-        end = [(", last write about ", QUIET), (last, STRONG)] if last else []
-        line = _labelled("average", *known, (free, QUIET), *end)
-        if line.cell_len <= room:
+        known = [(f"{rate:.1f}", STRONG), (pace, ""), (words, QUIET)] if rate else [("rate not known yet", QUIET)]
+        end = [(", until about ", QUIET), (last, STRONG)] if last else []
+        line = _labelled("writes", *known, (free, QUIET), *end)
+        if line.cell_len < room:  # a blank before the frame
             break
     return line
 
@@ -288,7 +296,7 @@ def latency_box(
     per = PER_CELL[symbols.graphs]
     cells, rows = width - 9, height - 4
     kept = max(len(meter.points) for _, meter in meters)
-    span = Span.of(speed, per * cells, _LATENCY, kept)
+    span = Span.of(speed, per * cells, LATENCIES, kept)
     found = [(name, meter, meter.over(span.seconds)) for name, meter in meters]
     if len(found) == 1:
         _, meter, window = found[0]
@@ -336,14 +344,16 @@ def _medians(found: Sequence[tuple[str, Window, Window]]) -> Text:
 
 
 def _answered(windows: Sequence[Window], work: float, room: int) -> Text:
-    """How many requests got no answer (or one of 500 and above); then what the server says it worked itself: the rest is queueing
-    and the wire."""
+    """How many requests ended without an answer (or with one of 500 and above); then what the server says it worked itself: the
+    rest is queueing and the wire."""
     requests, errors = sum(window.exchanges for window in windows), sum(window.errors for window in windows)
     line = Text(" ")
     if not requests:
         return line.append("no requests in this time", QUIET)
     if errors:
-        line.append(f"{errors:,}", STRONG).append(f" of {requests:,} unanswered")
+        words = f" of {requests:,} requests failed"
+        whole = line.cell_len + len(f"{errors:,}{words}") <= room
+        line.append(f"{errors:,}", STRONG).append(words if whole else f" of {requests:,} failed")
     else:
         line.append(f"all {requests:,} requests answered", QUIET)
     own = f"{_GAP}Foreman's own time {latency(work)}" if work else ""
@@ -375,72 +385,6 @@ def decades(values: Sequence[float]) -> tuple[float, float]:
 
 def _short(name: str) -> str:
     return name.partition(".")[0]
-
-
-# One line each, where there is no room for boxes
-
-
-def queue_line(
-    rollout: Rollout, meters: Meters, forecast: Forecast, *, own: float, width: int, symbols: Symbols = BRAILLE
-) -> Text:
-    """What limits the rollout now, in one line: the write queue, and when all is written, the installs."""
-    lane = meters.lane
-    if not writes_remain(rollout, meters, forecast):
-        line = Text().append(" installs  ", QUIET).append(f"{rollout.at_stage[Stage.INSTALL]:,}", STRONG).append(" under way")
-        samples = rollout.durations.samples(None, Stage.INSTALL)
-        line.append(f"{_GAP}usually {duration(samples.quantile(0.5))}" if len(samples) else "", QUIET)
-        rest = f"{_GAP}nothing left to write"
-        return fitted(line.append(rest if line.cell_len + len(rest) <= width else "", QUIET), width, ellipsis=symbols.ellipsis)
-    if lane.shut:
-        return fitted(Text().append(" writes  ", QUIET).append(f"blocked: {lane.shut}", BAD), width, ellipsis=symbols.ellipsis)
-    line = (
-        Text()
-        .append(" writes  ", QUIET)
-        .append(f"{lane.depth:,}", STRONG)
-        .append(" ready  ")
-        .append(f"{hosts_left(rollout, forecast):,}", STRONG)
-    )
-    line.append(" left")
-    right = Text()
-    if lane.in_flight:
-        flight = lane.in_flight[0]
-        right.append("now ", QUIET).append(brief(flight.host), STAGE_STYLES[Stage.FOREMAN_BUILD])
-        right.append(f" {duration(max(0.0, own - flight.since))} ")
-    if forecast.writes_per_minute:
-        line.append("  ").append(f"{forecast.writes_per_minute:.1f}", STRONG).append("/min")
-    if forecast.written_at is not None:
-        last = Text("  until about ", QUIET).append(rollout.time.clock(forecast.written_at, forecast.at), STRONG)
-        line.append_text(last if line.cell_len + last.cell_len + 1 + right.cell_len <= width else Text())
-    return fitted(line, width, right, ellipsis=symbols.ellipsis)
-
-
-def latency_line(meters: Meters, speed: float, width: int, symbols: Symbols = BRAILLE) -> Text:
-    """The median latencies of the last minutes in one line."""
-    seconds = max(60, round(_LATENCY / speed))
-    parts, errors = [], 0
-    ipmi = bool(meters.ipmi.over(seconds).exchanges)
-    for name, meter in (
-        ("Redfish", meters.redfish),
-        *((("IPMI", meters.ipmi),) if ipmi else ()),
-        ("read" if ipmi else "Foreman read", meters.foreman_reads),
-        ("write", meters.foreman_writes),
-    ):
-        window = meter.over(seconds)
-        errors += window.errors
-        figure = latency(window.p50) if window.exchanges else "none"
-        parts.append(Text("  ").append(f"{name} ", QUIET).append(figure, "" if window.exchanges else QUIET))
-    told = f"{errors:,} unanswered " if errors else "all answered "
-    least = " median: "
-    while sum(part.cell_len for part in parts) + len(least) + len(told) > width + 1 and len(parts) > 1:
-        parts.pop()
-    line = Text().join(parts)[2:]
-    first = " median latency: "
-    whole = f"{told}in {duration(seconds * speed)} "
-    for label, words in ((first, whole), (first, told), (least, told), (" ", told)):
-        if len(label) + line.cell_len + 1 + len(words) <= width:
-            break
-    right = Text(words, STRONG if errors else QUIET)
-    return fitted(Text(label, QUIET).append_text(line), width, right, ellipsis=symbols.ellipsis)
 
 
 def bmc_curves(meters: Meters) -> tuple[str, list[tuple[str, Meter]]]:

@@ -36,7 +36,7 @@ def keys(rollout: Rollout) -> list[tuple[str, str]]:
         found.append(("F", "failures by cause; r there retries one cause"))
     if rollout.counts[HostStatus.HELD]:
         found.append(("H", "release the held host under the cursor"))
-    return [*found, ("E", "hide or show this panel"), ("q", "leave; the result is kept")]
+    return [*found, ("E", "hide or show this panel"), ("q", "leave screen; the result is kept")]
 
 
 def commands(rollout: Rollout) -> list[tuple[str, str]]:

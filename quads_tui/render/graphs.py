@@ -367,7 +367,7 @@ class _Graphs:
         """p50 and p95 of one meter, or the medians of two."""
         found = [(name, meter, meter.over(self._seconds)) for name, meter in meters]
         errors = sum(window.errors for _, _, window in found)
-        right = Text().append(f"{errors:,} unanswered" if errors else "all answered", STRONG if errors else QUIET)
+        right = Text().append(f"{errors:,} requests failed" if errors else "all answered", STRONG if errors else QUIET)
         note = f"{'median ' if len(found) > 1 else ''}latency, logarithmic"
 
         def draw(rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:

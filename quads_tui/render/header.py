@@ -125,25 +125,33 @@ def end_line(
         words = f"{late[:1].upper()}{late[1:]}" if wide else "Times are wrong"  # why stands in the first line
         alarms.append(f"{words}  ", BAD)
     left = Text(" ").append_text(alarms)
-    busy = f"{_GAP}this computer is busy: quads-tui {latency(lag * rollout.speed)} late" if lag >= LATE and not late else ""
+    busy: Sequence[str] = _busy_ways(latency(lag * rollout.speed)) if lag >= LATE and not late else ()
     if rollout.over_at is not None and rollout.started_at:
         left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
         rest = f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else ""
         left.append(rest if left.cell_len + len(rest) + chips.cell_len < width else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
         room, limit = width - left.cell_len - 2, bound_words(forecast.bound)
-        all_of_it = chips, busy if room - chips.cell_len - len(busy) >= _ESTIMATE else ""
+        said = [words for words in busy if room - chips.cell_len - len(words) >= _ESTIMATE]
+        ways = [*((chips, words) for words in said), (chips, ""), (fewer, ""), (chips, "".join(said[-1:]))]
         # What limits the end is worth more than that this computer is busy, and than what the armed hosts are.
-        for chips, busy in (all_of_it, (all_of_it[0], ""), (fewer, ""), all_of_it):
-            words = header_words(forecast, max(_SHORTEST, room - chips.cell_len - len(busy)), rollout.time)
+        for chips, late_by in ways:
+            words = header_words(forecast, max(_SHORTEST, room - chips.cell_len - len(late_by)), rollout.time)
             if limit in words:
                 break
+        busy = (late_by,)
         eta = Text(words[:1].upper() + words[1:])
         if time := re.search(r"\d\d:\d\d", words):
             eta.stylize(STRONG, *time.span())
         left.append_text(eta)
-    left.append(busy if left.cell_len + len(busy) + chips.cell_len <= width else "", ATTENTION)
+    left.append(next((words for words in busy if left.cell_len + len(words) + chips.cell_len <= width), ""), ATTENTION)
     return fitted(left, width, chips, ellipsis=symbols.ellipsis)
+
+
+def _busy_ways(late: str) -> Sequence[str]:
+    """That the program's own loop is late, the fullest first: what it sends, and what it shows."""
+    first = f"{_GAP}this computer is busy"
+    return f"{first}: requests and screen up to {late} late", f"{first}: it reacts {late} late"
 
 
 def time_limit_short(rollout: Rollout, forecast: Forecast | None, now: float) -> str:

@@ -41,8 +41,10 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
         if note.startswith(WRITTEN):
             return "written to Foreman; not confirmed yet", "written; not confirmed yet"
         plain = _ASIDE.sub("", note)
-        brief = plain.partition("; ")[0].replace("waiting for its BMC to report", "until BMC reports")
-        return (plain,) if brief == plain else (plain, brief)
+        first = plain.partition("; ")[0]
+        brief = first.replace("waiting for its BMC to report", "waiting for BMC to report")
+        briefest = first.replace("waiting for its BMC to report", "until BMC reports")
+        return tuple(dict.fromkeys((plain, brief, briefest)))
     if host.status is HostStatus.WAITING:  # STATE says that it is retried
         due = note.removeprefix("retrying ").removeprefix("retry ")
         first = due.partition("; ")[0]
@@ -68,10 +70,11 @@ def reason_ways(stage: Stage | None, cause: Cause, reason: str) -> Sequence[str]
 
 
 def _telegram(reason: str, shorter: Sequence[str]) -> Sequence[str]:
-    """The shortest way once more, without the words that say nothing: so a cut comes later."""
+    """The shortest way once more, without what stands in parentheses, then without the words that say nothing: so a cut comes
+    later."""
     last = shorter[-1] if shorter else reason
-    plain = _FILLERS.sub("", last)
-    return () if plain == last else (plain,)
+    plain = _ASIDE.sub("", last)
+    return tuple(dict.fromkeys(way for way in (plain, _FILLERS.sub("", plain)) if way != last))
 
 
 def _cause_words(stage: Stage | None, cause: Cause) -> _CauseWords:

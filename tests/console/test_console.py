@@ -277,7 +277,7 @@ async def test_graphs_have_windows_and_symbols_for_every_terminal(symbols: str) 
         for window in ("whole run", "30 min"):
             assert f" {window} " in d.text
             await d.press("t")
-        assert "unanswered" in d.text
+        assert "requests failed" in d.text
         await d.press("escape")
         if symbols == "ascii":
             shown = "".join(d.text.replace("↑", "").replace("↓", ""))

@@ -20,7 +20,7 @@ def fails(d: Desk, *, after: float) -> str:
     name = next(name for name in d.app.table.shown[5:] if d.model.hosts[name].status is HostStatus.RUNNING)
     for armed in d.model.left_armed:  # the order of the plan decides between those that are armed
         d.model.apply(HostChanged(NOW, armed, HostStatus.SKIPPED, safety=Safety.DISARMED))
-    d.model.apply(HostChanged(NOW, name, HostStatus.FAILED, Stage.POWER_ON, Cause.TIMEOUT, "still Off", safety=Safety.ARMED))
+    d.model.apply(HostChanged(NOW, name, HostStatus.FAILED, Stage.POWER_ON, Cause.TIMEOUT, "stayed Off", safety=Safety.ARMED))
     d.model.apply(HostArmed(NOW, name, True))
     d.seconds += after
     d.app.panels()

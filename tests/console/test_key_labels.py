@@ -31,8 +31,8 @@ def test_keys_of_one_host_stand_behind_its_name_and_those_that_do_nothing_are_le
     model = rollout(60)
     (armed,) = model.left_armed
     failed = next(name for name in of(model, HostStatus.FAILED) if name != armed)
-    assert named(model, [armed]) == f"{armed[:7]}: retry from Power off, skip host, disarm, disarm only"
-    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry from Power off, skip host"
+    assert named(model, [armed]) == f"{armed[:7]}: retry from Power off, mark as skipped, disarm, disarm only"
+    assert named(model, [failed], marked=True) == f"{failed[:7]}: retry from Power off, mark as skipped"
     assert named(model, of(model, HostStatus.DONE)[:1]).endswith(": ")
     model.apply(HostChanged(NOW, failed, HostStatus.SKIPPED, safety=Safety.OFF))
     assert "return to rollout" in named(model, [failed]) and "skip" not in named(model, [failed])
@@ -47,6 +47,11 @@ def test_a_skip_says_what_becomes_of_the_host() -> None:
     before = running[next(stage for stage in running if stage is not Stage.INSTALL)]
     assert named(model, [before]).endswith(": skip host")
     assert KeyLabels(model, [before]).of_hosts(BY_NAME["skip"], Room.LITTLE) == "skip"
+    failed = next(name for name in of(model, HostStatus.FAILED) if name not in model.left_armed)
+    words = [
+        KeyLabels(model, [failed]).of_hosts(BY_NAME["skip"], room) for room in (Room.LESS, Room.FEW, Room.LITTLE, Room.SHORT)
+    ]
+    assert words == ["mark as skipped", "mark skipped", "mark skipped", "skip"], "nothing is left to be stopped"
     model.apply(HostArmed(NOW, before, True))
     assert named(model, [before]).endswith(": skip host, disarm"), "and not disarm alone: it is under way"
     assert named(model, of(model, HostStatus.QUEUED)[:1]).endswith(": skip host")
@@ -56,7 +61,7 @@ def test_keys_of_several_hosts_say_how_many_each_is_for() -> None:
     model = rollout(60)
     failed, done = of(model, HostStatus.FAILED), of(model, HostStatus.DONE)
     count = len(failed)
-    words = f"retry {count} from Power off, skip {count}, disarm 1, disarm 1 armed"
+    words = f"retry {count} from Power off, mark {count} as skipped, disarm 1, disarm 1 armed"
     assert named(model, [*failed, *done], marked=True) == f"{count + len(done)} marked: {words}"
     unarmed = [name for name in failed if name not in model.left_armed]
     assert "disarm" not in named(model, unarmed)
@@ -66,7 +71,7 @@ def test_keys_of_several_hosts_say_how_many_each_is_for() -> None:
 def test_a_retry_says_from_where_and_a_second_key_that_would_do_the_same_is_left_out() -> None:
     model = rollout(60)
     name = of(model, HostStatus.FAILED)[0]
-    model.apply(HostChanged(NOW, name, HostStatus.FAILED, Stage.POWER_ON, Cause.TIMEOUT, "still Off", safety=Safety.ARMED))
+    model.apply(HostChanged(NOW, name, HostStatus.FAILED, Stage.POWER_ON, Cause.TIMEOUT, "stayed Off", safety=Safety.ARMED))
     assert ": retry from Power on, retry from Power off, " in named(model, [name])
     assert KeyLabels(model, [name]).of_hosts(BY_NAME["retry"], Room.LEAST) == "retry from ON"
     assert question(BY_NAME["retry"], [model.hosts[name]]).title.endswith(", failed at Power on, from Power on?")
@@ -92,8 +97,9 @@ def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
     model.paused.clear()
     model.counts[HostStatus.QUEUED] = 0
     assert not labels.of_screen(pause), "no host is left to begin"
-    words = [labels.of_screen(leave, room) for room in (Room.ALL, Room.LESS, Room.LITTLE)]
-    assert words == ["leave; rollout continues", "leave screen", "leave"]
+    words = [labels.of_screen(leave, room) for room in sorted(Room, reverse=True)]
+    continues = ["leave screen, rollout continues", *["leave, rollout continues"] * 2]
+    assert words == [*continues, *["leave screen"] * 2, "leave"]
     model.time.carried = False
     assert labels.of_screen(leave) == "leave screen", "nobody runs it"
 
@@ -103,11 +109,12 @@ def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
     [
         (
             (160, 40),
-            "retry from Power off  s skip host, disarm  d disarm only  │ enter details  M map  p pause new hosts  : command  ? help",
+            "retry from Power off  s mark as skipped, disarm  d disarm only  │ enter details  p pause new hosts  ? help  "
+            "q leave screen, rollout continues",
         ),
-        ((120, 40), "from Power off  s skip and disarm  d disarm only  │ enter details  p pause new hosts  ? help  q leave"),
-        ((80, 24), "from OFF  s skip and disarm  d disarm only  │ ? help  q leave"),
-        ((60, 16), "from OFF  d disarm only  │ ? help  q leave"),
+        ((120, 40), "from Power off  s skip, disarm  d disarm  │ enter details  p pause new hosts  ? help  q leave screen"),
+        ((80, 24), "from OFF  s skip, disarm  d disarm  │ ? help  q leave screen"),
+        ((60, 16), "from OFF  d disarm  │ ? help  q leave"),
     ],
 )
 async def test_what_matters_for_an_armed_host_has_room_everywhere(size: tuple[int, int], words: str) -> None:

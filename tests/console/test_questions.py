@@ -92,7 +92,7 @@ def test_who_is_skipped_or_held_is_told_by_what_becomes_of_it() -> None:
     for part in ("installing: the install continues", "not started: nothing is done", "stopped before the next step"):
         assert part in happens
     assert "1 host is armed and will be disarmed" in happens
-    assert "have ended: nothing more is done to them" in happens
+    assert "have ended: they are marked as skipped, and nothing more is done to them" in happens
 
 
 def test_pauses_and_the_end_of_the_process_say_who_is_where() -> None:

@@ -209,7 +209,7 @@ class ModelBmc:
         await self._intend("reset", {"type": "ForceOff"})
         if machine.stays_on:
             await self._world.clock.sleep(deadline - self._world.clock.now())
-            raise StageFailure(Cause.TIMEOUT, "still On")
+            raise StageFailure(Cause.TIMEOUT, "stayed On")
         name = self._reached()
         await asyncio.shield(self._world.work(self._switch(name, "Off", self._world.machines[name].off_seconds)))
         self._acts.result("answered", {})

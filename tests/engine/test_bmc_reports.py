@@ -18,7 +18,7 @@ from .test_ways_out import ordered, until
 from .timeline import NAME, audit
 
 pytestmark = pytest.mark.looptime
-NEVER_ON = StageFailure(Cause.TIMEOUT, "still Off", retryable=False)
+NEVER_ON = StageFailure(Cause.TIMEOUT, "stayed Off", retryable=False)
 
 
 def reports(lab: Lab) -> list[BmcReport]:

@@ -245,7 +245,7 @@ async def test_three_bad_first_hosts_are_gone_round() -> None:
     lab = lab_of(90, per_rack=10, models="R650 R640 R750")
     first = (0, 10, 20)  # one of each rack, and of each model
     for n in first:
-        lab.machine(names(90)[n]).troubles = [("off", StageFailure(Cause.TIMEOUT, "still On"))] * 3
+        lab.machine(names(90)[n]).troubles = [("off", StageFailure(Cause.TIMEOUT, "stayed On"))] * 3
     await lab.run()
     await lab.end()
     assert ends(lab.rollout) == {HostStatus.DONE: 87, HostStatus.FAILED: 3}

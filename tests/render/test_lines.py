@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from quads_tui.render import boxes, failures, graphs, header
+from quads_tui.render import boxes, failures, graphs, header, short_lines
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_filter import host_filter
 from quads_tui.render.host_order import ORDERS, ordered
@@ -205,8 +205,8 @@ def test_every_line_is_exactly_as_wide_as_asked(reason: str, name: str, width: i
         *boxes.installs_box(model, known, height=9, **common),
         *boxes.latency_box("Redfish", [("", gauges.redfish)], speed=1.0, width=width, height=7, symbols=symbols),
         *graphs.screen(model, gauges, known, own=100.0, height=40, window="whole run", **common),
-        boxes.queue_line(model, gauges, known, own=100.0, width=width, symbols=symbols),
-        boxes.latency_line(gauges, 1.0, width, symbols),
+        short_lines.queue_line(model, gauges, known, own=100.0, width=width, symbols=symbols),
+        short_lines.latency_line(gauges, 1.0, width, symbols),
         *failures.failures(model, width, 4, NOW, symbols),
         *failures.failures_line(model, width, NOW, symbols),
         *detail_head(host, now=NOW, time=RolloutTime(), width=width, symbols=symbols),
@@ -280,9 +280,9 @@ def test_an_area_fills_from_below() -> None:
 def test_when_all_is_written_the_line_of_the_queue_tells_of_the_installs() -> None:
     model, gauges = rollout(60), meters()
     told = forecast(model, gauges, NOW)
-    assert boxes.queue_line(model, gauges, told, own=100.0, width=80).plain.startswith(" writes  5 ready")
+    assert short_lines.queue_line(model, gauges, told, own=100.0, width=80).plain.startswith(" writes  5 ready")
     gauges.lane = LaneState()
-    line = boxes.queue_line(model, gauges, replace(told, writes_left=0), own=100.0, width=80).plain
+    line = short_lines.queue_line(model, gauges, replace(told, writes_left=0), own=100.0, width=80).plain
     assert line.startswith(f" installs  {model.at_stage[Stage.INSTALL]} under way   usually ")
     assert "nothing left to write" in line
 
@@ -421,9 +421,9 @@ def test_no_number_of_the_counts_is_cut_and_together_they_are_all_hosts(width: i
 
 @pytest.mark.parametrize("speed", [1.0, 30.0])
 def test_a_count_of_errors_says_in_what_time(speed: float) -> None:
-    line = boxes.latency_line(meters(), speed, 90).plain
-    assert re.search(r"\d+ unanswered in (5|30) min $", line)
-    assert len(boxes.latency_line(meters(), speed, 60).plain) == 60
+    line = short_lines.latency_line(meters(), speed, 90).plain
+    assert re.search(r"\d+ requests failed in (5|30) min $", line)
+    assert len(short_lines.latency_line(meters(), speed, 60).plain) == 60
 
 
 @pytest.mark.parametrize(
@@ -445,6 +445,6 @@ def test_with_ipmi_no_latency_is_cut_at_80_columns() -> None:
     for _ in range(3):
         gauges.ipmi.observe(0.698, ok=True)
         gauges.tick(gauges.lane)
-    line = boxes.latency_line(gauges, 1.0, 80).plain
-    assert re.search(r"^ median: Redfish .* IPMI .* read .* write \d+ ms +\d+ unanswered $", line)
+    line = short_lines.latency_line(gauges, 1.0, 80).plain
+    assert re.search(r"^ median: Redfish .* IPMI .* read .* write \d+ ms +\d+ failed $", line)
     assert len(line) == 80

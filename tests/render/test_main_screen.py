@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from quads_tui.render import boxes, header
+from quads_tui.render import boxes, header, short_lines
 from quads_tui.render.eta import header_words
 from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.render.symbols import BRAILLE
@@ -58,7 +58,7 @@ def test_latencies_of_a_faster_rehearsal_are_in_its_own_time_as_all_else_is(spee
     assert " Foreman latency (median) " in drawn[0]
     assert "10 s" in drawn[1] and "10 ms" in drawn[-4]
     assert " write 1.3 s  read 80 ms " in drawn[-3].replace("81", "80")  # a bucket is one per cent wide
-    assert "read 80 ms  write 1.3 s" in boxes.latency_line(gauges, speed, 80).plain.replace("81", "80")
+    assert "read 80 ms  write 1.3 s" in short_lines.latency_line(gauges, speed, 80).plain.replace("81", "80")
 
 
 def test_an_axis_of_hours_is_no_wider_than_one_of_milliseconds() -> None:
@@ -85,12 +85,13 @@ def test_what_is_usual_and_what_is_the_average_say_of_how_many_writes_they_are()
         model.durations.write.add(seconds)
         model.durations.between.add(seconds)
     lines = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=120, height=7)]
-    assert " writing  f01-h01   1 s, usually 1.7 s (last 30 writes)" in lines[1]
+    assert " writing  f01-h01   1 s so far; a write usually takes 1.7 s (last 30 writes)" in lines[1]
     count = len(model.durations.between)
-    assert f" average  34.2 writes a minute (last {count} writes), Foreman idle " in lines[3]
-    assert " % of the last 2 min, last write about " in lines[3]
+    assert f" writes   34.2 a minute (last {count} writes, waits included), Foreman idle " in lines[3]
+    assert " % of the last 2 min, until about " in lines[3]
     narrow = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=60, height=7)]
-    assert f" average  34.2/min over {count} writes, last write about " in narrow[3] and "…" not in narrow[3]
+    assert " writing  f01-h01   1 s so far, usually 1.7 s " in narrow[1]
+    assert " writes   34.2/min, waits included, until about " in narrow[3] and "…" not in narrow[1] + narrow[3]
 
 
 def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns() -> None:
@@ -113,9 +114,11 @@ def test_that_the_machine_is_busy_never_takes_the_room_of_the_estimate() -> None
     model = rollout()
     told = forecast(model, meters(), NOW)
     whole = header.end_line(model, now=NOW, width=180, lag=0.08, forecast=told, counted=True).plain
-    assert "% sure by " in whole and "bottleneck: " in whole and "this computer is busy: quads-tui 80 ms late" in whole
+    assert "% sure by " in whole and "bottleneck: " in whole and "this computer is busy: it reacts 80 ms late" in whole
+    wider = header.end_line(model, now=NOW, width=240, lag=0.08, forecast=told, counted=True).plain
+    assert "this computer is busy: requests and screen up to 80 ms late" in wider
     model.time.speed = 30.0
-    assert "quads-tui 2.4 s late" in header.end_line(model, now=NOW, width=180, lag=0.08, forecast=told, counted=True).plain
+    assert "it reacts 2.4 s late" in header.end_line(model, now=NOW, width=180, lag=0.08, forecast=told, counted=True).plain
     narrow = header.end_line(model, now=NOW, width=80, lag=0.08, forecast=told).plain
     assert "% sure by " in narrow and "busy" not in narrow
 

@@ -84,10 +84,10 @@ def shown(rollout: Rollout, width: int) -> str:
         (
             Stage.POWER_ON,
             Cause.TIMEOUT,
-            "still Off after 2 On commands this attempt",
+            "stayed Off after 2 On commands (this attempt)",
             Safety.ARMED,
-            "still Off after 2 On commands this attempt",
-            "still Off after 2 On commands…",
+            "stayed Off after 2 On commands (this attempt)",
+            "stayed Off after 2 On commands",
         ),
     ],
 )
@@ -112,6 +112,7 @@ def test_what_stands_in_parentheses_goes_before_anything_is_cut() -> None:
     assert fitting((note, *ways), 31, "…") == "write in about 24 s: 3rd in…"
     waiting = "waiting for its BMC to report Off"
     assert fitting((waiting, *shorter_notes(host, waiting)), 23, "…") == "until BMC reports Off"
+    assert fitting((waiting, *shorter_notes(host, waiting)), 31, "…") == "waiting for BMC to report Off"
     install = "installing; no usual time is known yet"
     assert fitting((install, *shorter_notes(host, install)), 23, "…") == "installing"
 
@@ -120,8 +121,8 @@ def test_a_host_that_is_retried_says_when_and_why() -> None:
     rollout = failed(Stage.POWER_ON, Cause.BUSY, "x", Safety.OFF)
     (host,) = rollout.hosts.values()
     host.status = HostStatus.WAITING
-    note = "retrying at 00:10: still Off, On not accepted; the BMC answered: try again later"
-    assert fitting((note, *shorter_notes(host, note)), 53, "…") == "at 00:10: still Off, On not accepted"
+    note = "retrying at 00:10: stayed Off: the BMC did not accept On; the BMC answered: try again later"
+    assert fitting((note, *shorter_notes(host, note)), 53, "…") == "at 00:10: stayed Off: the BMC did not accept On"
 
 
 def test_a_cause_that_every_reason_says_itself_has_no_words_before_it() -> None:

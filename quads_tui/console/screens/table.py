@@ -21,7 +21,7 @@ from quads_tui.console.listing import Listing
 from quads_tui.console.table_filter import TableFilter
 from quads_tui.console.turns import Pieces, Turns
 from quads_tui.console.view_context import ViewContext
-from quads_tui.render import boxes, end_panel, failures, header
+from quads_tui.render import boxes, end_panel, failures, header, short_lines
 from quads_tui.render.clouds import cloud_panel
 from quads_tui.render.detail import detail_head, history
 from quads_tui.render.host_row import Column
@@ -165,8 +165,8 @@ class TableScreen(View):
         if panel := self._end_lines(width, height):
             return panel
         if rows == 2:
-            first_line = boxes.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)
-            return [first_line, boxes.latency_line(meters, rollout.speed, width, symbols)]
+            first_line = short_lines.queue_line(rollout, meters, forecast, own=own, width=width, symbols=symbols)
+            return [first_line, short_lines.latency_line(meters, rollout.speed, width, symbols)]
         now, speed = context.now, rollout.speed
         half, quarter = width // 2, width // 4
         if boxes.writes_remain(rollout, meters, forecast):

@@ -31,7 +31,11 @@ from quads_tui.rollout.stages import HostStatus
 
 Named = tuple[KeyAction, str]
 """An action, and what its key is called in the last line."""
-_WORDS, _ALL = 5, 99  # the priority from which on keys are not left out for whole words; of none
+_ROOMS = (  # how many words the keys have, and the priority from which on none is left out for them; the best first
+    *((room, 5) for room in sorted(Room, reverse=True)),
+    (Room.SHORT, 7),
+    (Room.LEAST, 99),
+)
 _NAMES = {"esc": "escape"}  # of keys, as textual has them
 
 
@@ -239,8 +243,7 @@ class View(SafeScreen, Screen[str]):
         ]
         subject = "" if self.place == ScreenName.DETAIL else labels.subject  # that screen is all of its host
         site = [(action, action.label) for action in self._site_keys(chosen)]
-        for words_for in sorted(Room, reverse=True):
-            kept = _ALL if words_for is Room.LEAST else _WORDS
+        for words_for, kept in _ROOMS:
             first = [(action, words) for action in here if action.statuses and (words := labels.of_hosts(action, words_for))]
             rest = [(action, labels.of_screen(action, words_for)) for action in here if not action.statuses]
             rest = [*site, *((action, words) for action, words in rest if words)]

@@ -97,7 +97,7 @@ class IpmiConnection:
                 if not again and (not failure.retryable or deadline is None or self.clock.now() + pause >= deadline):
                     raise
                 if not again and step == 1:
-                    self.acts.note(f"waiting: {failure.reason}", waits=True)
+                    self.acts.note(f"trying again: {failure.reason}", waits=True)
                 if failure.cause is Cause.UNREACHABLE:
                     self.peer = ""  # its name may lead elsewhere by now
                 step += 1

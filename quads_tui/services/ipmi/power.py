@@ -65,11 +65,11 @@ class PowerChange:
         if now >= self._deadline:
             last = f"; {self._last}" if self._last else ""
             tried = (
-                f" after {count(self._accepted, f'{POWER[self._target].what} command')} this attempt"
+                f" after {count(self._accepted, f'{POWER[self._target].what} command')} (this attempt)"
                 if self._accepted
-                else ", no command was accepted"
+                else ": the BMC accepted no command"
             )
-            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"still {power}{tried}{last}")
+            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"stayed {power}{tried}{last}")
         await self._clock.sleep(min(seconds, max(self._deadline - now, 0.01)))
 
     async def _command(self, power: str, before: Sequence[Request]) -> None:
@@ -116,7 +116,7 @@ class PowerChange:
         if self._refused > _MOST_REFUSED:
             raise StageFailure(Cause.REFUSED, words)
         self._later(_CONFLICT, words)
-        self._connection.acts.note(f"waiting: {words}", waits=True)
+        self._connection.acts.note(f"trying again: {words}", waits=True)
 
     def _not_sent(self, why: str) -> None:
         """Nothing was done; another look, and another try soon."""

@@ -424,4 +424,4 @@ class RetryBackoff:
     def _note(self, reason: str) -> None:
         if reason != self._noted:
             self._noted = reason
-            self._connection.acts.note(f"waiting: {reason}", waits=True)
+            self._connection.acts.note(f"trying again: {reason}", waits=True)

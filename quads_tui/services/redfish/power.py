@@ -115,11 +115,12 @@ class PowerChange:
     async def _pause(self, seconds: float, system: System) -> None:
         now = self._clock.now()
         if now >= self._deadline:
-            state = system.power or "unknown"
+            state = f"stayed {system.power}" if system.power else "power state unknown"
             last = f"; the BMC answered: {self._last}" if self._last else ""
             sent = ", ".join(count(times, f"{kind} command") for kind, times in self._accepted.items())
-            tried = f" after {sent} this attempt" if sent else f", {self._wanted} not accepted"
-            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"still {state}{tried}{last}")
+            refused = f"the BMC did not accept {self._wanted}" if self._last else f"{self._wanted} was not sent"
+            tried = f" after {sent} (this attempt)" if sent else f": {refused}"
+            raise StageFailure(Cause.TIMEOUT if self._accepted else Cause.BUSY, f"{state}{tried}{last}")
         if now < self._may_send_at:
             seconds = min(seconds, self._may_send_at - now)
         if self._odd_since is not None and now < self._odd_since + _STUCK:
@@ -223,4 +224,4 @@ class PowerChange:
             raise StageFailure(Cause.REFUSED, f"{self._wanted} is refused: {self._last}")
         pause = seconds if seconds is not None else min(2.0**self._refused, 30.0)
         self._may_send_at = self._clock.now() + pause
-        self._connection.acts.note(f"waiting: {self._last}", waits=True)
+        self._connection.acts.note(f"trying again: {self._last}", waits=True)

@@ -124,7 +124,7 @@ class Changes:
         pause = _LOCKED[min(self.sent - 1, len(_LOCKED) - 1)]
         if self._clock.now() + pause > self._deadline:
             raise StageFailure(Cause.BUSY, refusal.text, after=refusal.after)
-        self._connection.acts.note(f"waiting: {clean(refusal.text)}", waits=True)
+        self._connection.acts.note(f"trying again: {clean(refusal.text)}", waits=True)
         await self._clock.sleep(pause)
         return True
 

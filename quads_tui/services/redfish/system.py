@@ -266,7 +266,7 @@ class Machine:
                     raise
                 await self.connection.leave_alone(deadline, failure)
                 if not tries:
-                    self.connection.acts.note(f"waiting: {failure.reason}", waits=True)
+                    self.connection.acts.note(f"trying again: {failure.reason}", waits=True)
             else:
                 self._path = system.path
                 return system

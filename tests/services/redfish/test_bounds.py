@@ -87,7 +87,7 @@ async def test_a_reset_that_certainly_did_not_arrive_is_tried_again_after_a_whil
         assert failure.reason == "ForceOff is refused: refused the connection"
         assert bench.told.results == ["absent"] * 9
         assert bench.bmc.resets == []
-    assert "waiting: refused the connection" in bench.told.notes
+    assert "trying again: refused the connection" in bench.told.notes
 
 
 @pytest.mark.parametrize("act", ["off", "pxe"])

@@ -61,15 +61,15 @@ async def test_a1_an_act_that_is_redirected_to_the_neighbour_goes_nowhere(twins:
     assert (twins.bmc.count(f"POST {TWIN}"), twins.bmc.count(f"PATCH {TWIN}")) == (0, 0)
     assert twins.told.results == ["absent", "answered"] * 2
     words = "which is another resource: it is not followed"
-    assert f"waiting: the BMC redirects {RESET} to {TWIN_RESET}, {words}" in twins.told.notes
-    assert f"waiting: the BMC redirects {SYSTEM} to {TWIN}, {words}" in twins.told.notes
+    assert f"trying again: the BMC redirects {RESET} to {TWIN_RESET}, {words}" in twins.told.notes
+    assert f"trying again: the BMC redirects {SYSTEM} to {TWIN}, {words}" in twins.told.notes
 
 
 @pytest.mark.parametrize("status", [302, 307])
 async def test_d1_a_redirect_to_a_web_page_is_not_ready_and_is_over_with_it(bench: Bench, status: int) -> None:
     bench.bmc.when("GET", "/Systems/1", redirect("/login.html", status), times=2)
     assert await bench.off(LONG) == ""
-    assert f"waiting: the BMC redirects {SYSTEM} to /login.html: its Redfish service is not ready" in bench.told.notes
+    assert f"trying again: the BMC redirects {SYSTEM} to /login.html: its Redfish service is not ready" in bench.told.notes
     assert bench.bmc.count("login.html") == 0
 
 

@@ -269,7 +269,7 @@ async def test_a4_an_act_whose_peer_changed_since_the_look_is_not_sent_and_the_l
     assert (here.resets, there.resets) == ([], ["ForceOff"])
     assert network.told.results == ["absent", "answered"]
     port = network.port
-    assert f"waiting: not sent: {THERE}:{port} answers now, and the machine was read at {HERE}:{port}" in network.told.notes
+    assert f"trying again: not sent: {THERE}:{port} answers now, and the machine was read at {HERE}:{port}" in network.told.notes
     looks = [line for line in there.log if line in (f"GET {SYSTEM}", f"POST {SYSTEM}/Actions/ComputerSystem.Reset")]
     assert looks[0] == f"GET {SYSTEM}", "looked at before it was acted on"
 

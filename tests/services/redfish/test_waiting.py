@@ -253,7 +253,7 @@ async def test_d1_a_redirect_that_leads_to_no_redfish_is_over_with_it(
 ) -> None:
     bench.bmc.when("GET", "/Systems/1", redirect(where, status), times=2)
     assert await bench.off() == ""
-    assert f"waiting: {words}" in bench.told.notes
+    assert f"trying again: {words}" in bench.told.notes
 
 
 async def test_d1_redirects_from_one_spelling_to_the_other_and_back_have_an_end(bench: Bench) -> None:
