@@ -53,13 +53,13 @@ def counted(lab: dict[str, Any], hosts: int) -> dict[str, int]:
 
 def journalled(plan: Plan, events: Sequence[Event], speed: float) -> dict[str, Any]:
     """`dark`: hosts that stood powered off and not yet written, at most; `first_dark`: the same until the first write was
-    verified. `makespan`: own seconds. `named`: hosts that say that a session is or may be left at their BMC (it did not
-    answer its deletion, or a login was interrupted and it does not tell whose a session is)."""
+    verified. `makespan`: own seconds. `named`: hosts that say that a session is or may be left at their BMC, by the survey or
+    the rollout (it did not answer its deletion, or a login was interrupted and it does not tell whose a session is)."""
     rollout = Rollout("", plan, speed=speed)
     ahead = AheadLimit(rollout.durations, width=lambda: 1, cap=AUTO)
     dark = first_dark = extra_dark = extra_canaries = 0
     kinds: Counter[str] = Counter()
-    named: set[str] = set()
+    named = {host.name for host in plan.hosts if host.left_session}
     starts = [event.at for event in events if event.kind == "rollout_started"]
     ends = [event.at for event in events if event.kind in ("stage", "host")]
     for event in events:

@@ -24,6 +24,7 @@ from quads_tui.planning.bmc_survey import ANSWER_TIMEOUT, ReadOnlySideEffects
 from quads_tui.planning.planner import draft_plan, with_foreman_macs, with_machine_conflicts
 from quads_tui.rollout.causes import CredentialsRefused, StageFailure
 from quads_tui.rollout.counts import count as counted
+from quads_tui.rollout.loop_lag import PunctualTime
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.numbers import http_date
 from quads_tui.rollout.plan import NOT_ASKED, HostPlan, Plan
@@ -37,7 +38,7 @@ from quads_tui.services.responses import RequestFailed, Response
 
 from .check_queue import check_queue
 from .checked import Checked
-from .remedies import AGAIN, remedy_for_ipmi, remedy_for_login, remedy_for_request
+from .remedies import AGAIN, remedy_for_ipmi, remedy_for_login, remedy_for_refusal, remedy_for_request
 from .terminal import run_with_exit_status
 
 _REQUESTS = 3  # times, for the median
@@ -81,17 +82,20 @@ async def _check(paths: Sequence[Path], options: Options) -> int:
         count = len(targets)
         notify(f"asking {', '.join(one.service for one in targets)}" + (f" and {counted(len(hosts), 'BMC')}" if hosts else ""))
         asked = [check_service(services, one) for one in targets]
+        reader = _BmcReader(services)
         for host in hosts:
             if is_ipmi(host.address):
-                asked.append(_check_ipmi(services, host))
+                asked.append(_check_ipmi(host, reader.of(host)))
                 continue
             tls = site.redfish.tls_of(host.name)
-            target = Service(host.name, "redfish", host.address, "/redfish/v1/", tls, _bmc(services, host))
+            target = Service(host.name, "redfish", host.address, "/redfish/v1/", tls, reader.of(host))
             asked.append(check_service(services, target))
-        found = list(await asyncio.gather(*asked))
+        with reader.time.measured():
+            found = [reader.with_left_session(one) for one in await asyncio.gather(*asked)]
         if draft is not None:
             found += [
-                Checked("assignment", ", ".join(map(str, paths)), problem=why, remedy=_ASSIGNMENT) for why in draft.refusals
+                Checked("assignment", ", ".join(map(str, paths)), problem=why, remedy=remedy_for_refusal(why))
+                for why in draft.refusals
             ]
         found += [
             Checked(f"command {site.commands[place].name}", "", problem=why, remedy=_PROGRAM)
@@ -119,7 +123,7 @@ async def _compare_machines(draft: Plan, found: list[Checked], services: Service
     plan = replace(draft, hosts=tuple(host for host in draft.hosts if host.name in well))
     plan = with_machine_conflicts(await bmc_survey(services, notify).run(await with_foreman_macs(plan, services.foreman)))
     hosts = {host.name: host for host in plan.hosts}
-    refused = [Checked("assignment", "", problem=why, remedy=_ASSIGNMENT) for why in plan.refusals]
+    refused = [Checked("assignment", "", problem=why, remedy=remedy_for_refusal(why)) for why in plan.refusals]
     return [*refused, *(with_plan_findings(one, hosts) for one in found)]
 
 
@@ -129,11 +133,13 @@ def with_plan_findings(one: Checked, hosts: Mapping[str, HostPlan]) -> Checked:
     if host is None:
         return one
     if problem := host.blocker or (host.bmc if host.bmc != NOT_ASKED else ""):
-        return replace(one, ok=False, problem=problem, remedy=_MACHINE if host.blocker else AGAIN)
-    return replace(one, unverified=host.unverified)
+        remedy = "" if host.advised else _MACHINE if host.blocker else AGAIN
+        one = replace(one, ok=False, problem=problem, remedy=remedy)
+    else:
+        one = replace(one, unverified=host.unverified)
+    return replace(one, left_session="; ".join(filter(None, (one.left_session, host.left_session))))
 
 
-_ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"
 _PROGRAM = "install the program, or correct commands: run in the site file"
 _MACHINE = (
     "correct the BMC address of the host, or remove the host from the assignment; otherwise it fails before anything is changed"
@@ -149,24 +155,38 @@ def _quads(services: Services) -> Callable[[], Awaitable[str]]:
     return log_in
 
 
-def _bmc(services: Services, host: HostPlan) -> Callable[[], Awaitable[str]]:
-    async def log_in() -> str:
-        bmc = services.bmc(host, ReadOnlySideEffects())
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT):
-                seen = await bmc.observe()
-            return f"{seen.manufacturer} {seen.model}".strip()
-        finally:
-            await bmc.close()
+class _BmcReader:
+    """Logs in at BMCs. `time`: what their seconds are counted in, so that our own slowness is not theirs."""
 
-    return log_in
+    def __init__(self, services: Services) -> None:
+        self.time = PunctualTime()
+        self._services = services
+        self._acts: dict[str, ReadOnlySideEffects] = {}  # by host
+
+    def of(self, host: HostPlan) -> Callable[[], Awaitable[str]]:
+        acts = self._acts[host.name] = ReadOnlySideEffects()
+
+        async def log_in() -> str:
+            bmc = self._services.bmc(host, acts)
+            try:
+                async with self.time.timeout_at(self.time.now() + ANSWER_TIMEOUT):
+                    seen = await bmc.observe()
+                return f"{seen.manufacturer} {seen.model}".strip()
+            finally:
+                await bmc.close()
+
+        return log_in
+
+    def with_left_session(self, one: Checked) -> Checked:
+        acts = self._acts.get(one.service)
+        return one if acts is None else replace(one, left_session=acts.left_session)
 
 
-async def _check_ipmi(services: Services, host: HostPlan) -> Checked:
+async def _check_ipmi(host: HostPlan, log_in: Callable[[], Awaitable[str]]) -> Checked:
     """One session with three reads: `seconds` is the time of all of it."""
     checked, began = Checked(host.name, host.address, tls="IPMI"), time.monotonic()
     try:
-        version = await _bmc(services, host)()
+        version = await log_in()
     except (StageFailure, TimeoutError) as error:
         problem = str(error) or f"no answer within {ANSWER_TIMEOUT:.0f} s"
         return replace(checked, problem=problem, remedy=remedy_for_ipmi(error))
@@ -247,7 +267,8 @@ def _line(one: Checked) -> str:
     head = f"{'ok' if one.ok else 'BAD':<5} {one.service:<9} "
     if one.ok:
         return head + "  ".join(fact for fact in facts if fact)
-    return f"{head}{one.address}  {one.tls}\n        {clean(one.problem, 400)}\n        -> {one.remedy}"
+    remedy = f"\n        -> {one.remedy}" if one.remedy else ""  # else the problem says what to do
+    return f"{head}{one.address}  {one.tls}\n        {clean(one.problem, 400)}{remedy}"
 
 
 def _bmc_lines(found: list[Checked]) -> list[str]:
@@ -263,14 +284,19 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
         facts = f"{models}  {trust}  login accepted  {seconds * 1000:.0f} ms (median)"
         lines.append(f"ok    BMCs      {len(good)} of {len(found)}: {facts}")
         lines += [f"        clock wrong by more than {_CLOCK_TOLERANCE:.0f} s: {counted(late, 'BMC')} of these"] if late else []
-    if unverified := [one for one in good if one.unverified]:
-        lines.append(
-            f"note  not verified: {len(unverified)} of these. A rollout asks about those that redfish.unverified does not list"
-        )
-        lines += [f"        {one.service}  {one.unverified}" for one in unverified[:_MAX_LISTED]]
-        lines += [f"        and {len(unverified) - _MAX_LISTED} more (--json lists all)"] if len(unverified) > _MAX_LISTED else []
+    if unverified := [(one.service, one.unverified) for one in good if one.unverified]:
+        words = f"not verified: {len(unverified)} of these. A rollout asks about those that redfish.unverified does not list"
+        lines += _note(words, unverified)
+    if left := [(one.service, one.left_session) for one in found if one.left_session]:
+        lines += _note(f"sessions that stay open at BMCs, or may, after this check: {len(left)}", left)
     bad = [one for one in found if not one.ok]
     lines += [_line(one) for one in bad[:_MAX_LISTED]]
     if len(bad) > _MAX_LISTED:
         lines.append(f"BAD   {counted(len(bad) - _MAX_LISTED, 'more BMC')} with problems (--json lists all)")
     return lines
+
+
+def _note(title: str, hosts: Sequence[tuple[str, str]]) -> list[str]:
+    """`hosts`: names with what is to be said of each."""
+    lines = [f"note  {title}", *(f"        {name}  {words}" for name, words in hosts[:_MAX_LISTED])]
+    return lines + ([f"        and {len(hosts) - _MAX_LISTED} more (--json lists all)"] if len(hosts) > _MAX_LISTED else [])

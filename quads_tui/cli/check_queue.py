@@ -7,6 +7,7 @@ from quads_tui.runtime.options import Refused, Usage
 from quads_tui.runtime.shared_queue import database
 
 from .checked import Checked
+from .remedies import general
 
 _SERVICE = "queue"
 
@@ -18,14 +19,14 @@ async def check_queue(site: Site) -> list[Checked]:
     try:
         dsn = await database(site.foreman.write_queue.dsn)
     except (Usage, Refused, InputError) as error:
-        return [Checked(_SERVICE, "foreman.write_queue", problem=str(error), remedy=_DSN)]
+        return [Checked(_SERVICE, "foreman.write_queue", problem=str(error), remedy=general(_DSN, error))]
     from quads_tui.journal.cluster.connection import DatabaseAway
     from quads_tui.journal.cluster.schema import blocker, facts
 
     try:
         found = await facts(dsn)
     except DatabaseAway as error:
-        return [Checked(_SERVICE, dsn.shown, problem=str(error), remedy=_REACH)]
+        return [Checked(_SERVICE, dsn.shown, problem=str(error), remedy=general(_REACH, error))]
     problem, remedy = blocker(found)
     tls = "TLS" if found.tls else "loopback, no TLS" if dsn.is_local else "NO TLS"
     if not problem and not found.durable:

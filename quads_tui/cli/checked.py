@@ -19,4 +19,5 @@ class Checked:
     clock: float | None = None
     problem: str = ""
     remedy: str = ""
+    left_session: str = ""  # of a BMC: what stays open at it after the check, or may, in words
     unverified: str = ""  # of a BMC: why it cannot be compared with Foreman's host

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quads_tui.inputs import TlsPolicy
+from quads_tui.planning.sharing import OWN_BMC
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
+from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.rollout.text import clean
 from quads_tui.services.redfish.errors import NAME_REMEDY, error_response
 from quads_tui.services.responses import FailureKind, NotJson, RequestFailed, Response
 from quads_tui.services.tls_errors import TlsTrouble
 
+_ASSIGNMENT = "correct the BMC addresses (the assignment's bmc and system, redfish.address, redfish.addresses)"
 AGAIN = "run the check again in a minute"
 _TLS_WANTED = "the port expects TLS: use an address that begins with https://"
 _ITSELF = "trust the certificate itself (fingerprint or pin)"
@@ -19,6 +22,16 @@ _ITSELF = "trust the certificate itself (fingerprint or pin)"
 
 def _address_key(key: str) -> str:
     return f"{key}.address" if key == "redfish" else f"{key}.url"
+
+
+def general(remedy: str, error: Exception) -> str:
+    """The remedy for errors of this kind; empty where this one says itself exactly what to do."""
+    return "" if isinstance(error, QuadsTuiError) and error.advises else remedy
+
+
+def remedy_for_refusal(refusal: str) -> str:
+    """For a plan that the BMC addresses of the assignment rule out."""
+    return "" if refusal.endswith(OWN_BMC) else _ASSIGNMENT
 
 
 def remedy_for_request(error: RequestFailed, key: str, address: str, tls: TlsPolicy) -> str:
@@ -87,6 +100,10 @@ def _remedy_for_tls(trouble: TlsTrouble, key: str, tls: TlsPolicy) -> str:
 
 def remedy_for_login(error: Exception, key: str, address: str, page: Response) -> str:
     """For a login that failed, or for what the service said after it. `page`: what it answered before, without a login."""
+    return general(_remedy_for_login(error, key, address, page), error)
+
+
+def _remedy_for_login(error: Exception, key: str, address: str, page: Response) -> str:
     cause = error.cause if isinstance(error, StageFailure) else None
     if cause is Cause.CREDENTIALS and "must be changed" in str(error):
         return f"change the password at the server, then where {key}.password comes from"
@@ -104,6 +121,10 @@ def remedy_for_login(error: Exception, key: str, address: str, page: Response) -
 
 def remedy_for_ipmi(error: StageFailure | TimeoutError) -> str:
     """For a BMC that could not be read by IPMI."""
+    return general(_remedy_for_ipmi(error), error)
+
+
+def _remedy_for_ipmi(error: StageFailure | TimeoutError) -> str:
     match error.cause if isinstance(error, StageFailure) else Cause.UNREACHABLE:
         case Cause.CREDENTIALS:
             return "check ipmi.username and where ipmi.password comes from, and the entry of the host in ipmi.hosts"
@@ -112,7 +133,7 @@ def remedy_for_ipmi(error: StageFailure | TimeoutError) -> str:
         case Cause.REFUSED:
             return "check ipmi.cipher_suite and ipmi.privilege, or the entry of the host in ipmi.hosts"
         case Cause.BUSY:
-            return f"close IPMI sessions of other clients at the BMC, or wait until they expire; {AGAIN}"
+            return f"the BMC is busy; {AGAIN}"
     return f"{AGAIN}; if the problem remains, run ipmitool -I lanplus -H ADDRESS -U USER chassis status by hand"
 
 

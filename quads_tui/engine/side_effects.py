@@ -63,6 +63,9 @@ class HostSideEffects:
             uri, is_open = "", False
         self._ports.emit(BmcSession(self._ports.clock.wall(), self._host, uri, is_open))
 
+    def left(self, words: str) -> None:
+        self._ports.emit(HostNote(self._ports.clock.wall(), self._host, SECRETS.scrub(words)))
+
     def refused(self, times: int) -> None:
         self._ports.emit(LoginRefused(self._ports.clock.wall(), self._host, times))
 

@@ -18,6 +18,7 @@ Peers = Mapping[
 
 _ALL_PAIRS = 40  # hosts that share one fact; of more, each is compared with its neighbour and with the first
 _NAMED = 5
+OWN_BMC = "give each host its own BMC, or a `system` of its own"
 
 
 def sharing_addresses(hosts: Iterable[HostPlan], peers: Peers) -> Conflicts:
@@ -32,7 +33,7 @@ def sharing_addresses(hosts: Iterable[HostPlan], peers: Peers) -> Conflicts:
         unclear = [host for host, system in zip(there, systems, strict=True) if not system or systems.count(system) > 1]
         if len(there) > 1 and unclear:
             named = there if not all(systems) else unclear
-            words = f"have the same BMC ({bmc}): give each host its own BMC, or a `system` of its own"
+            words = f"have the same BMC ({bmc}): {OWN_BMC}"
             found.setdefault(tuple(host.name for host in named), f"{_names([host.name for host in named])} {words}")
     return found
 

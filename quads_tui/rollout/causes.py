@@ -38,7 +38,7 @@ class StageFailure(QuadsTuiError):
 
     `retryable`: another attempt may help. `after`: the server asked for this many real seconds first (Retry-After).
     `conflict`: it may come of two writes at once (a lock, a deadlock, a reset). `service`: which service that all hosts share
-    refused it (empty: the host's own BMC), and `status` its HTTP status.
+    refused it (empty: the host's own BMC), and `status` its HTTP status. `advises`: as of every QuadsTuiError.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class StageFailure(QuadsTuiError):
         conflict: bool = False,
         service: str = "",
         status: int = 0,
+        advises: bool = False,
     ) -> None:
         self.reason = SECRETS.scrub(reason)  # names that are compared come into it as they are
         super().__init__(self.reason)
@@ -60,6 +61,7 @@ class StageFailure(QuadsTuiError):
         self.conflict = conflict
         self.service = service
         self.status = status
+        self.advises = advises
 
 
 class Unidentified(StageFailure):

@@ -37,6 +37,7 @@ class HostPlan:
     mode: str = ""  # the boot mode that Foreman's PXE loader is for: UEFI, Legacy, or empty
     power: str = ""  # of the machine when its BMC was last asked; empty: not asked
     bmc: str = ""  # why its BMC did not tell anything when the plan was made, in words
+    advised: bool = False  # those words, or `blocker`, say exactly what to do
     mac: str = ""  # of the NIC that Foreman provisions through; empty: not to be compared with what the BMC says
     device: str = ""  # Dell's name of the one to boot from once (NIC.Integrated.1-1-1); empty: PXE from whichever is first
     order: tuple[str, ...] = ()  # Dell's names of the boot devices in the order that is to stay; empty: left as it is
@@ -51,6 +52,7 @@ class HostPlan:
     owner_id: int | None = None  # in Foreman when the plan was made; None: it has none, or nobody knows (journals of before)
     owner_type: str = ""  # User or Usergroup
     owner: str = ""  # its login, where that is known
+    left_session: str = ""  # what the survey left at its BMC, or may have left there, in words
 
     @property
     def owner_words(self) -> str:

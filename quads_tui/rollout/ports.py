@@ -148,6 +148,10 @@ class SideEffects(Protocol):
         """
         ...
 
+    def left(self, words: str) -> None:
+        """A session stays open at the host's BMC, or may, and nobody will delete it any more."""
+        ...
+
     def refused(self, times: int) -> None:
         """The host's BMC has refused our password so often in a row; 0: it may be sent again. Kept for later processes."""
         ...

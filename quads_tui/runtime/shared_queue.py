@@ -22,6 +22,12 @@ MISSING = (
 )
 
 
+class ExtraMissing(Usage):
+    """What the extra `cluster` would install cannot be used."""
+
+    advises = True
+
+
 @dataclass(frozen=True, slots=True)
 class SharedQueue:
     """It was reached, and may be used. `name`: the same for all consoles that share it."""
@@ -33,16 +39,16 @@ class SharedQueue:
 async def database(source: SecretSource | str) -> Dsn:
     """Where the database is.
 
-    Raises Usage where the extra is missing, InputError where the DSN cannot be read, and Refused where it is none.
+    Raises ExtraMissing (a Usage), InputError where the DSN cannot be read, and Refused where it is none.
     """
     try:
         from quads_tui.journal.cluster.connection import DatabaseAway, Dsn
     except ModuleNotFoundError as error:
         if error.name != "psycopg":
             raise
-        raise Usage(MISSING) from None
+        raise ExtraMissing(MISSING) from None
     except ImportError as error:  # psycopg without libpq
-        raise Usage(f"the package psycopg cannot be used ({error.__class__.__name__}): {MISSING}") from None
+        raise ExtraMissing(f"the package psycopg cannot be used ({error.__class__.__name__}): {MISSING}") from None
     if password := os.environ.get(_PASSWORD):
         SECRETS.add(password)
     text = source if isinstance(source, str) else (await asyncio.to_thread(resolve_secret, source)).reveal()

@@ -95,6 +95,15 @@ def test_without_the_extra_they_say_what_to_install(
     assert status == (3 if words == ["check"] else 2), output
     assert "--cluster and foreman.write_queue need the package psycopg, which is not installed" in output
     assert "pip install '.[cluster]'" in output
+    assert "correct foreman.write_queue.dsn" not in output
+
+
+def test_a_check_adds_nothing_general_to_what_says_what_to_do(site: str, tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    Path(site).write_text(SITE.replace("foreman: {", f"foreman: {{write_queue: {{dsn: '{NOBODY}'}}, "))
+    status, output = run("--site", site, "--state-dir", str(tmp_path / "state"), "check")
+    assert (status, "check that PostgreSQL runs there, and the host and port of the DSN" in output) == (3, True)
+    assert "accepts this user (pg_hba.conf)" not in output
 
 
 def test_a_file_of_the_home_directory_is_found_from_every_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,14 @@ from typing import Any, cast
 import pytest
 import trustme
 
-from quads_tui.cli.check import Service, check_service
+from quads_tui.cli.check import Service, _bmc_lines, _check_ipmi, _line, check_service, with_plan_findings
 from quads_tui.cli.checked import Checked
+from quads_tui.cli.remedies import general, remedy_for_refusal
 from quads_tui.inputs import TlsPolicy
+from quads_tui.planning.sharing import OWN_BMC
 from quads_tui.rollout.causes import Cause, CredentialsRefused, StageFailure
 from quads_tui.rollout.metrics import Meter
+from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.ports import QuadsError
 from quads_tui.runtime.clients import Services
 from quads_tui.services.http import Http
@@ -325,3 +328,39 @@ async def test_a_page_that_leads_elsewhere_is_named(bench: Bench) -> None:
 
     told = await bench.check(address, OFF, "quads", log_in)
     assert "the server redirects to https://sso.example.com/login" in told.remedy and "username" not in told.remedy
+
+
+SYSTEMS = "the BMC lists 2 systems (1, 2), and it is not clear which is meant; name it with `system:` in the assignment"
+
+
+async def test_nothing_general_follows_where_the_problem_says_what_to_do(bench: Bench) -> None:
+    """By HTTP, by IPMI, in a plan, and of the assignment."""
+    address = bench.serve(None).replace("https:", "http:")
+    for advises in (True, False):
+        failure = StageFailure(Cause.PROTOCOL, SYSTEMS, advises=advises)
+
+        async def log_in(failure: StageFailure = failure) -> str:
+            raise failure
+
+        by_http = await bench.check(address, OFF, log_in=log_in)
+        by_ipmi = await _check_ipmi(HostPlan("h1", "ipmi://192.0.2.1"), log_in)
+        surveyed = {"h1": HostPlan("h1", address, bmc=f"protocol: {SYSTEMS}", advised=advises)}
+        planned = with_plan_findings(Checked("h1", address, ok=True), surveyed)
+        in_general = general("check the network", failure)
+        for told in (by_http, by_ipmi, planned):
+            assert SYSTEMS in told.problem and not told.ok
+            assert (told.remedy == "") == advises
+            assert ("->" in _line(told)) != advises
+        assert (in_general == "") == advises
+    assert remedy_for_refusal(f"a and b have the same BMC (192.0.2.1): {OWN_BMC}") == ""
+    assert remedy_for_refusal("a and b are the same machine").startswith("correct the BMC addresses")
+
+
+async def test_a_session_that_a_check_leaves_is_said() -> None:
+    host = HostPlan("h1", "https://192.0.2.1", left_session="the session /1 stays open at the BMC")
+    told = with_plan_findings(Checked("h1", host.address, ok=True, left_session="no answer to a login"), {"h1": host})
+    assert told.ok
+    assert _bmc_lines([told])[-2:] == [
+        "note  sessions that stay open at BMCs, or may, after this check: 1",
+        "        h1  no answer to a login; the session /1 stays open at the BMC",
+    ]

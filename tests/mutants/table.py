@@ -329,7 +329,7 @@ _HOLES = (
     _row("D2 ladders: one login at a time", "services/redfish/login.py", "async with learned.logging_in:", "if True:", LADDERS),
     _row("D2 ladders: guessed place", "services/redfish/login.py", "guessed = bool(self.collection) and way", "guessed = False and way", LADDERS),
     _row("D2 ladders: two names", "services/redfish/learned.py", "self._by_bmc[bmc] = now", "pass", LADDERS),
-    _row("D2 ladders: logout believed", "services/redfish/session.py", "if await self._is_gone(path, headers, answer, own=own):", "if answer.ok or await self._is_gone(path, headers, answer, own=own):", LADDERS),
+    _row("D2 ladders: logout believed", "services/redfish/session.py", "if not gone and await self._is_gone(path, headers, answer, own=own):", "if not gone and (answer.ok or await self._is_gone(path, headers, answer, own=own)):", LADDERS),
     _row("D2 ladders: bare tag", "services/redfish/quirks.py", "                return bare\n", "                return etag\n", LADDERS),
     _row("D2 ladders: learned way", "services/redfish/learned.py", "return sorted(listed, key=lambda way: way != worked)", "return listed", LADDERS),
     _row("D2 ladders: lasting override", "services/redfish/boot.py", 'lasting = "continuous" in listed and', "lasting = False and", LADDERS),

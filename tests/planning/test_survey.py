@@ -275,3 +275,121 @@ async def test_where_check_macs_is_off_all_nics_are_read_and_none_is_compared() 
 async def test_a_plan_never_acts() -> None:
     with pytest.raises(RuntimeError, match="the plan must not act"):
         await ReadOnlySideEffects().intend("reset", {})
+
+
+def block(seconds: float) -> None:
+    """The loop does nothing for so long, as on a machine that is busy with other things."""
+    loop, before = asyncio.get_running_loop(), asyncio.get_running_loop().time
+    loop.time = lambda: before() + seconds  # type: ignore[method-assign]
+
+
+async def always_late() -> None:
+    """Nine tenths of the time of the loop are lost."""
+    while True:
+        await asyncio.sleep(0.05)
+        block(0.45)
+
+
+class Answers(Bmc):
+    """Its answer has arrived when `arrived` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0)
+        self.arrived = asyncio.Event()
+
+    async def survey(self) -> Survey:
+        await self.arrived.wait()
+        return await super().survey()
+
+
+class Unreached(Bmc):
+    """No connection to it stands in time, for the first `times` times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(1, 0)
+        self.left, self.tried = times, 0
+
+    async def survey(self) -> Survey:
+        self.tried += 1
+        if self.left:
+            self.left -= 1
+            await asyncio.sleep(5)
+            raise StageFailure(Cause.UNREACHABLE, "no connection within 5 s")
+        return await super().survey()
+
+
+@pytest.mark.looptime
+async def test_time_in_which_our_own_loop_was_late_is_no_silence_of_a_bmc() -> None:
+    bmc, loop = Answers(), asyncio.get_running_loop()
+    loop.call_later(1, block, 40)
+    loop.call_later(2, bmc.arrived.set)
+    found = (await surveyed({"a": bmc}))["a"]
+    assert (found.bmc, found.power) == ("", "On")
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("blocked", [0.0, 20.0])
+async def test_a_bmc_that_is_silent_while_the_loop_is_punctual_is_unreachable(blocked: float) -> None:
+    """However late it was between: its own seconds are the others."""
+    bmc, loop = Answers(), asyncio.get_running_loop()
+    loop.call_later(1, block, blocked)
+    found = (await surveyed({"a": bmc}))["a"]
+    assert found.bmc == "unreachable: no complete answer, the BMC sent no data for 9.5 s"
+    assert loop.time() < (2 if blocked else 1) * ANSWER_TIMEOUT + blocked + 1
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("late", "times", "tried", "told"),
+    [
+        (False, 1, 1, "unreachable: no connection within 5 s"),
+        (True, 0, 1, ""),
+        (True, 1, 2, ""),
+        (True, 2, 2, NOT_ASKED),  # nothing is known of it: it is read before the first action
+    ],
+)
+async def test_a_bmc_that_was_not_reached_while_our_loop_was_late_is_tried_once_more(
+    late: bool, times: int, tried: int, told: str
+) -> None:
+    bmc = Unreached(times)
+    busy = asyncio.create_task(always_late()) if late else None
+    found = (await surveyed({"a": bmc}))["a"]
+    if busy is not None:
+        busy.cancel()
+    assert (bmc.tried, found.bmc) == (tried, told)
+
+
+@pytest.mark.looptime
+async def test_a_survey_by_a_busy_machine_calls_no_bmc_unreachable_and_ends_in_its_minute() -> None:
+    bmcs = {f"h{number}": Answers() for number in range(20)}
+    busy = asyncio.create_task(always_late())
+    found = await surveyed(dict(bmcs))
+    busy.cancel()
+    assert {told.bmc for told in found.values()} == {NOT_ASKED}
+    assert asyncio.get_running_loop().time() <= SURVEY_TIMEOUT + 5
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("late", "most"), [(False, 6), (True, 2)])
+async def test_no_more_bmcs_are_asked_at_once_because_this_machine_is_slow(
+    monkeypatch: pytest.MonkeyPatch, late: bool, most: int
+) -> None:
+    """Slow BMCs give their turns away; one that only seems slow does not."""
+    monkeypatch.setattr("quads_tui.planning.bmc_survey._CONCURRENT", 2)
+    asked = peak = 0
+
+    class Counted(Bmc):
+        async def survey(self) -> Survey:
+            nonlocal asked, peak
+            asked += 1
+            peak = max(peak, asked)
+            try:
+                return await super().survey()
+            finally:
+                asked -= 1
+
+    busy = asyncio.create_task(always_late()) if late else None
+    found = await surveyed({f"h{number}": Counted(4, 0) for number in range(6)})
+    if busy is not None:
+        busy.cancel()
+    assert peak == most and {told.bmc for told in found.values()} == {""}

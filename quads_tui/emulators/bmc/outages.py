@@ -128,6 +128,36 @@ class SessionEnds(Fault):
         return None
 
 
+class LoginUnanswered(Fault):
+    """The first `times` logins make a session, and their answer is never sent."""
+
+    def __init__(self, times: int = 1) -> None:
+        self.left = times
+
+    def after(self, bmc: Bmc, request: Request, reply: Reply) -> None:
+        if self.left and request.method == "POST" and request.path == bmc.family.sessions and reply.status < 300:
+            self.left -= 1
+            reply.never_sent = True
+
+
+class LogoutUnanswered(Fault):
+    """The first `times` deletions of a session get no answer: the connection stays open (`hangs`), or is reset.
+
+    done: whether the session is deleted all the same.
+    """
+
+    def __init__(self, times: int = 1, *, done: bool = False, hangs: bool = True) -> None:
+        self.left, self.done, self.hangs = times, done, hangs
+
+    def before(self, bmc: Bmc, request: Request) -> Reply | None:
+        if request.method != "DELETE" or not self.left:
+            return None
+        self.left -= 1
+        if self.done:
+            bmc.sessions.delete(request.path.rpartition("/")[2])
+        return Reply(204, never_sent=self.hangs, connection_reset=not self.hangs)
+
+
 class PasswordExpired(Fault):
     """The password has to be changed: everything but the login is forbidden."""
 

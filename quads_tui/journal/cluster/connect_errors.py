@@ -33,7 +33,10 @@ _ERRORS: tuple[tuple[str, str], ...] = (
         r'no pg_hba.conf entry for host "(?P<at>[^"]*)", user "(?P<user>[^"]*)", database "[^"]*"(?P<how>, no encryption)?',
         "the server does not accept the database user {user} from {at}{how}: add a line to its pg_hba.conf",
     ),
-    (r'definition of service "(?P<at>[^"]*)" not found', "the service {at} is not in ~/.pg_service.conf or $PGSERVICEFILE"),
+    (
+        r'definition of service "(?P<at>[^"]*)" not found',
+        "the service {at} is not in ~/.pg_service.conf or $PGSERVICEFILE: add it there, or correct its name in the DSN",
+    ),
     (r'service file "(?P<at>[^"]*)" not found', "there is no service file {at}: correct $PGSERVICEFILE"),
     (r"server does not support SSL", "the server has no TLS, which sslmode demands: set ssl = on in its postgresql.conf"),
     (
@@ -51,9 +54,10 @@ _ERRORS: tuple[tuple[str, str], ...] = (
 )
 
 
-def in_plain_words(text: str) -> str:
-    """`text`: of libpq, clean. Other errors than those known here stay as they are."""
+def in_plain_words(text: str) -> tuple[str, bool]:
+    """The words, and whether they say what to do. `text`: of libpq, clean; errors that are not known here stay as they are."""
     for pattern, words in _ERRORS:
         if found := re.search(pattern, text):
-            return words.format_map({"remedy": _PASSWORD, **{name: value or "" for name, value in found.groupdict().items()}})
-    return text.removeprefix("connection failed: ").removeprefix("connection is bad: ")
+            names = {name: value or "" for name, value in found.groupdict().items()}
+            return words.format_map({"remedy": _PASSWORD, **names}), True
+    return text.removeprefix("connection failed: ").removeprefix("connection is bad: "), False

@@ -24,6 +24,10 @@ _dying: set[asyncio.Task[Any]] = set()  # calls without an answer in time, until
 class DatabaseAway(QuadsTuiError):
     """The database did not do it, or not in time. The text says why."""
 
+    def __init__(self, words: str, *, advises: bool = False) -> None:
+        super().__init__(words)
+        self.advises = advises
+
 
 class Dsn:
     """Where the database is. Shows host and database, and never more of it."""
@@ -63,9 +67,14 @@ class Dsn:
             async with asyncio.timeout(CONNECT):
                 return await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         except TimeoutError:
-            raise DatabaseAway(in_plain_words("timeout expired")) from None
+            raise _not_connected("timeout expired") from None
         except (psycopg.Error, OSError) as error:
-            raise DatabaseAway(in_plain_words(reason(error))) from None
+            raise _not_connected(reason(error)) from None
+
+
+def _not_connected(text: str) -> DatabaseAway:
+    words, advises = in_plain_words(text)
+    return DatabaseAway(words, advises=advises)
 
 
 def _is_loopback(host: str) -> bool:

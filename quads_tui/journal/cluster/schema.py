@@ -77,7 +77,9 @@ async def _init(connection: psycopg.AsyncConnection[Any], roles: tuple[str, ...]
         await connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
         before = await _number(connection) or 0
         if before > newest():
-            raise DatabaseAway(f"the schema has version {before}, this program knows {newest()}: install a newer quads-tui")
+            raise DatabaseAway(
+                f"the schema has version {before}, this program knows {newest()}: install a newer quads-tui", advises=True
+            )
         if not before:
             await connection.execute("create schema if not exists quads_tui")
         for number, text in migrations():

@@ -259,7 +259,7 @@ def _host(
         reason=text(host.reason or host.note),
         safety=host.safety if host.left_behind else None,
         left_behind=text(host.left_behind),
-        notes=tuple(text(note) for note in (*plan.notes, plan.blocker) if note),
+        notes=tuple(text(note) for note in (*plan.notes, plan.left_session, plan.blocker) if note),
         comments=tuple(HostComment(number(one.at), text(one.who, 100), text(one.text)) for one in host.comments),
         evidence=tuple(Evidence(line.at, line.stage, text(line.text)) for line in lines[-EVIDENCE:]),
     )

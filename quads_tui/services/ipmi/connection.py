@@ -170,7 +170,7 @@ class IpmiConnection:
                 answered = failure is None or failure.cause is not Cause.UNREACHABLE
             except OSError as trouble:
                 error = f"ipmitool cannot be run: {trouble.strerror or trouble}; install the package ipmitool"
-                raise StageFailure(Cause.UNKNOWN, error, retryable=False) from None
+                raise StageFailure(Cause.UNKNOWN, error, retryable=False, advises=True) from None
             finally:
                 seconds = time.monotonic() - began
                 if error != CANCELLED:

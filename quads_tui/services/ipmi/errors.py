@@ -75,15 +75,17 @@ def login_failure(output: Output, account: Account, peer: str) -> StageFailure |
         )
     if any(words in said for words in _NO_SESSION):
         return StageFailure(
-            Cause.BUSY, "no IPMI session is free at the BMC: close those of other clients, or wait until they expire"
+            Cause.BUSY,
+            "no IPMI session is free at the BMC: close those of other clients, or wait until they expire",
+            advises=True,
         )
     if any(words in said for words in _NO_CIPHER):
         other = 3 if account.cipher_suite == 17 else 17
         words = f"the BMC refuses cipher suite {account.cipher_suite}: set cipher_suite: {other} for this host in {key}"
-        return StageFailure(Cause.REFUSED, words, retryable=False)
+        return StageFailure(Cause.REFUSED, words, retryable=False, advises=True)
     if any(words in said for words in _NO_PRIVILEGE) or _PRIVILEGE_REFUSED.search(said):
         words = f"{user} may not use the privilege {account.privilege} at the BMC: grant it, or set privilege: OPERATOR in {key}"
-        return StageFailure(Cause.REFUSED, words, retryable=False)
+        return StageFailure(Cause.REFUSED, words, retryable=False, advises=True)
     if any(words in said for words in _NO_NAME):
         return StageFailure(Cause.UNREACHABLE, f"the name of the BMC has no address: {clean(account.host, 80)}")
     refusal = _REFUSAL.search(output.messages)

@@ -167,15 +167,15 @@ class Bmc:
         try:
             await self._connection.root(self._connection.clock.now())
         except StageFailure as failure:
-            self._connection.acts.note(f"{left} ({failure.reason})")
+            self._connection.acts.left(f"{left} ({failure.reason})")
             return
         if peer and self._connection.peer != peer:
-            self._connection.acts.note(f"{left} (it was at {peer}, and {self._connection.peer} answers now)")
+            self._connection.acts.left(f"{left} (it was at {peer}, and {self._connection.peer} answers now)")
             return
         await self._connection.session.end(uris, login)
 
     async def close(self) -> None:
-        """Delete the session: at most four real seconds, also while being cancelled; never raises anything else."""
+        """Delete the session, as Session.close: some real seconds, also while being cancelled; never raises anything else."""
         self._machine.rest()
         await self._connection.session.close()
 

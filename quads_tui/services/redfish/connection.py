@@ -29,7 +29,7 @@ from .deciding import SERVICE_ROOT, Deciding, unreadable
 from .errors import ErrorResponse, error_response
 from .failures import failed_look, failure_from
 from .learned import Learned, LearnedBmcs, PowerTimes
-from .login import Busy
+from .login import BeforeSend, Busy
 from .quirks import MAKERS, Maker
 from .resources import Document, local_path, plain_path, same_path
 from .session import ROOT, TRIES, Session
@@ -139,7 +139,8 @@ class BmcConnection:
                     signed = await self.session.headers()
                 except RequestFailed as error:  # to the login: the request itself never left
                     raise RequestFailed(error.reason, sent=False, kind=error.kind, after=error.after) from None
-                answer = await self._send(method, path, {**(headers or {}), **signed}, body, method != "GET")
+                before_send = self._confirm if method != "GET" else None
+                answer = await self._send(method, path, {**(headers or {}), **signed}, body, before_send)
                 if answer.status == 403 and tries < TRIES and self._doubts_session(answer):
                     self.session.renew()
                     continue
@@ -250,13 +251,13 @@ class BmcConnection:
             await wait.after(StageFailure(Cause.PROTOCOL, f"the Redfish service root is not readable now: {why}"))
 
     async def _send(
-        self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool = False
+        self, method: str, path: str, headers: Mapping[str, str], body: object | None, before_send: BeforeSend | None = None
     ) -> Response:
         """One request on the wire; a redirect to the same resource is followed by sending the same again.
 
         Any other redirect leads to somebody else's resource, or to a web page while Redfish is not up yet: RequestFailed. So does
-        a BMC that wants to be left alone for more than some seconds. `acts`: it is asked once more before its first byte whether
-        it may go. Raises what SideEffects.confirm raises.
+        a BMC that wants to be left alone for more than some seconds. `before_send` is awaited before its first byte, and what it
+        raises comes out of here.
         """
         await self._not_yet()
         reads = method == "GET"
@@ -265,7 +266,7 @@ class BmcConnection:
             asked = {at}
             gone: Response | None = None
             while True:
-                answer = await self._put(method, at, headers, body, acts)
+                answer = await self._put(method, at, headers, body, before_send)
                 self._hear(answer)
                 if not 300 <= answer.status < 400:
                     if answer.status == 404 and self._moved.pop(path, "") and path not in asked:
@@ -327,7 +328,9 @@ class BmcConnection:
             return Reuse.NEVER
         return Reuse.TRIED if method in _REPEATABLE else Reuse.PROVED
 
-    async def _put(self, method: str, path: str, headers: Mapping[str, str], body: object | None, acts: bool) -> Response:
+    async def _put(
+        self, method: str, path: str, headers: Mapping[str, str], body: object | None, before_send: BeforeSend | None
+    ) -> Response:
         try:
             answer = await self._http.request(
                 method,
@@ -340,7 +343,7 @@ class BmcConnection:
                 json=body,
                 connect=self.clock.real(self._limits.connect, 5),
                 total=self.clock.real(self._limits.redfish_request, 15),
-                before_send=self._confirm if acts else None,
+                before_send=before_send,
                 at=self._at,
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
                 reuse=self._reuse(method),

@@ -65,6 +65,7 @@ class Learned:
         self.cleared = False  # in this process: what an earlier one counted, perhaps under another name, holds no more
         self.refused: dict[str, list[str]] = {}  # by what it answered: to which ways of a login
         self.surveyed: Surveyed | None = None  # good for one further identification
+        self.sessions: set[str] = set()  # paths of those that clients of this process have made and not deleted yet
         self.logging_in = asyncio.Lock()  # one at a time: what one learns of the password the next one knows
         self._worked: dict[Step, Hashable] = {}
 

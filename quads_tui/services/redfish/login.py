@@ -6,9 +6,11 @@ session and take Basic), then never before an operator asks for it: that count i
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
@@ -24,7 +26,15 @@ from .quirks import SESSION_COLLECTIONS, Meaning, session_path
 BASIC = "Basic authentication"  # a way beside the places where sessions are made
 _PAUSE = 2.0  # own seconds between two logins
 
-Send = Callable[[str, str, Mapping[str, str], object | None], Awaitable[Response]]
+BeforeSend = Callable[[str], Awaitable[None]]
+
+
+class Send(Protocol):
+    """Puts one request on the wire. `before_send` is awaited with the peer before its first byte. Raises RequestFailed."""
+
+    def __call__(
+        self, method: str, path: str, headers: Mapping[str, str], body: object | None, before_send: BeforeSend | None = None
+    ) -> Awaitable[Response]: ...
 
 
 class Busy(QuadsTuiError):
@@ -46,8 +56,6 @@ class Credential:
 
 
 class Login:
-    """`send` puts one request on the wire (method, path, headers, body)."""
-
     def __init__(
         self,
         send: Send,
@@ -60,6 +68,7 @@ class Login:
     ) -> None:
         self.collection = ""  # Links.Sessions of the service root, once it is known
         self.probe = "/redfish/v1/Systems"  # what is read to prove Basic
+        self.lost: list[float] = []  # wall times of logins that were sent and got no answer: each may have made a session
         self._send = send
         self._username = username
         self._password = password
@@ -192,13 +201,23 @@ class Login:
 
     async def _post(self, place: str) -> Response:
         await self._acts.before_login()
+        first_byte: float | None = None
+
+        async def before_send(peer: str) -> None:
+            nonlocal first_byte
+            first_byte = self._clock.wall()
+
         try:
-            return await self._send("POST", place, {}, {"UserName": self._username, "Password": self._password.reveal()})
-        except RequestFailed as error:
-            if not error.sent:
+            body = {"UserName": self._username, "Password": self._password.reveal()}
+            return await self._send("POST", place, {}, body, before_send)
+        except (RequestFailed, asyncio.CancelledError) as error:
+            # A cancelled one waited for a connection, or for its answer.
+            if first_byte is None or (isinstance(error, RequestFailed) and not error.sent):
                 self._acts.session("", False)
             else:
-                self._acts.note("no answer to a login: the session that it may have made stays open at the BMC until it expires")
+                self.lost.append(first_byte)
+                if isinstance(error, RequestFailed):  # now, and not only when it was searched for: this process may be killed
+                    self._acts.note("no answer to a login: a session may be left at the BMC")
             raise
 
     def _granted(self, answer: Response, place: str, left: Callable[[str], None]) -> Credential | None:
@@ -215,7 +234,7 @@ class Login:
             return None
         self._busy = 0
         if not where:
-            self._acts.note("the BMC does not report where its session is: it stays open until it expires")
+            self._acts.left("the BMC does not report where its session is: it stays open until it expires")
         return Credential(token, where)
 
     async def _prove_basic(self, learned: Learned, *, for_now: bool) -> ErrorResponse | None:

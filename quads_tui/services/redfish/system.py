@@ -318,7 +318,7 @@ class Machine:
                 f"`system: {self._name}` in the assignment names {clean(named.path)}, but {some(self._macs)}, which Foreman "
                 f"provisions through, is on {holders[0].path}: correct `system:` or the host's MAC address in Foreman"
             )
-            raise StageFailure(Cause.WRONG_BMC, words, retryable=False)
+            raise StageFailure(Cause.WRONG_BMC, words, retryable=False, advises=True)
 
     async def _one_of_several(self, listed: Listing, paths: list[str], deadline: float) -> System:
         ends = ends_at(self.connection, deadline)
@@ -343,7 +343,7 @@ class Machine:
         first = f"; {(for_now or failures)[0].reason}" if failures else ""
         unclear = f"the BMC lists {listed.count} systems ({_ids(paths)}), and it is not clear which is meant"
         words = f"{unclear}: {why}{first}; {_REMEDY}"
-        raise Unclear(Cause.PROTOCOL, words, retryable=bool(for_now))
+        raise Unclear(Cause.PROTOCOL, words, retryable=bool(for_now), advises=True)
 
     async def _holders(self, systems: list[System], ends: float) -> tuple[list[System], list[StageFailure]]:
         """Those that tell one of the MACs; and why some tell nothing."""

@@ -31,7 +31,7 @@ async def test_a_server_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Mo
         f"nothing accepts connections at 127.0.0.1, port {port}: "
     )
     assert (await why(f"host={tmp_path} dbname=quads")).startswith(f"there is no socket {tmp_path}/.s.PGSQL.5432 on this machine")
-    assert (await why("service=lab")).endswith("$PGSERVICEFILE")
+    assert (await why("service=lab")).startswith("the service lab is not in ~/.pg_service.conf or $PGSERVICEFILE: add it there")
     monkeypatch.setattr(connection, "CONNECT", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         words = await why(f"postgresql://quads@127.0.0.1:{silent.getsockname()[1]}/quads")
@@ -81,4 +81,6 @@ async def test_a_server_that_refuses(port: int) -> None:
     ],
 )
 def test_words(text: str, words: str) -> None:
-    assert in_plain_words(text).startswith(words)
+    told, advises = in_plain_words(text)
+    assert told.startswith(words)
+    assert advises == ("something else" not in text)

@@ -129,6 +129,7 @@ async def test_each_refusal_has_its_cause_and_what_to_do(fault: faults.IpmiFault
         with pytest.raises(StageFailure, match=words) as failure:
             await Bench(bmc.address).client().observe()
         assert failure.value.cause is cause
+        assert failure.value.advises == (cause is not Cause.CREDENTIALS), "nothing general is added to what says what to do"
         assert bmc.service.sessions.open() == []
 
 

@@ -57,6 +57,9 @@ class Told:
         if uri:
             (self.sessions.append if is_open else self.sessions.remove)(uri)
 
+    def left(self, words: str) -> None:
+        self.notes.append(words)
+
     def refused(self, times: int) -> None:
         self.refusals.append(times)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from quads_tui.engine.clock import RealClock
 from quads_tui.inputs import Secret
 from quads_tui.services.redfish.learned import Learned, LearnedBmcs
+from quads_tui.services.redfish.login import BeforeSend
 from quads_tui.services.redfish.session import Session
 from quads_tui.services.responses import Response
 from tests.clocks import in_virtual_time
@@ -26,7 +27,9 @@ class _Bmc:
         self.open = False
         self._machine = machine
 
-    async def send(self, method: str, path: str, headers: Mapping[str, str], body: object | None) -> Response:
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: object | None, before_send: BeforeSend | None = None
+    ) -> Response:
         async with self._machine:
             await asyncio.sleep(_OWN)
         if method == "POST":

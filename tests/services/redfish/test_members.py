@@ -71,7 +71,7 @@ async def test_a1_a_member_that_is_gone_for_a_moment_never_makes_its_neighbour_t
     failure = await twins.fails(twins.off(30))
     assert failure.cause is Cause.PROTOCOL
     assert "the BMC lists 2 systems (1, 2), and it is not clear which is meant" in failure.reason
-    assert failure.reason.endswith("name it with `system:` in the assignment")
+    assert failure.reason.endswith("name it with `system:` in the assignment") and failure.advises
     assert failure.retryable is (moment != "without Reset")
     assert untouched(twins)
 
