@@ -353,7 +353,7 @@ def _answered(windows: Sequence[Window], work: float, room: int) -> Text:
     if errors:
         words = f" of {requests:,} requests failed"
         whole = line.cell_len + len(f"{errors:,}{words}") <= room
-        line.append(f"{errors:,}", STRONG).append(words if whole else f" of {requests:,} failed")
+        line.append(f"{errors:,}", STRONG).append(words if whole else " requests failed")
     else:
         line.append(f"all {requests:,} requests answered", QUIET)
     own = f"{_GAP}Foreman's own time {latency(work)}" if work else ""
