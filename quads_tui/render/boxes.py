@@ -333,12 +333,14 @@ def _quantiles(window: Window, width: int) -> Text:
 
 
 def _medians(found: Sequence[tuple[str, Window, Window]]) -> Text:
-    """The bright curve first, each with its window and the newest part of it: what is not used at present has no figure that
-    could be taken for one of now."""
+    """The bright curve first, each with its window and the newest part of it: what is not used at present has its name, since its
+    curve is there, and no figure that could be taken for one of now."""
     line = Text(" ")
     for (name, window, recent), style in reversed(list(zip(found, ("", STRONG), strict=True))):
         if recent.exchanges:
             line.append(f"{name} ", QUIET).append(f"{latency(window.p50)}  ", style)
+        elif window.exchanges:
+            line.append(f"{name} idle  ", QUIET)
     line.rstrip()
     return line
 
@@ -351,9 +353,14 @@ def _answered(windows: Sequence[Window], work: float, room: int) -> Text:
     if not requests:
         return line.append("no requests in this time", QUIET)
     if errors:
-        words = f" of {requests:,} requests failed"
-        whole = line.cell_len + len(f"{errors:,}{words}") <= room
-        line.append(f"{errors:,}", STRONG).append(words if whole else " requests failed")
+        share = max(0.1, 100.0 * errors / requests)
+        ways = [
+            (f"{errors:,}", f" of {requests:,} requests failed"),
+            (f"{share:.1f} %", " of requests failed"),
+            (f"{errors:,}", " requests failed"),
+        ]
+        number, words = next((way for way in ways if line.cell_len + len("".join(way)) <= room), ways[-1])
+        line.append(number, STRONG).append(words)
     else:
         line.append(f"all {requests:,} requests answered", QUIET)
     own = f"{_GAP}Foreman's own time {latency(work)}" if work else ""

@@ -73,9 +73,10 @@ def title_line(
 def _badge(title: str, rollout: Rollout, wide: bool) -> str:
     """What kind of rollout it is, and whose time is shown."""
     time = rollout.time
+    title = title.replace("REHEARSAL", "REHEARSAL: all emulated") if wide else title
     if wide and not time.is_real:
-        return ", ".join(filter(None, (title, f"emulated time ({time.speed:g}x)")))
-    return " ".join(filter(None, (title.replace("REHEARSAL", "REHEARSAL (emulated)") if wide else title, time.speed_words)))
+        return f"{title} ({time.speed:g}x)" if title else f"emulated time ({time.speed:g}x)"
+    return " ".join(filter(None, (title, time.speed_words)))
 
 
 def _clock(rollout: Rollout, now: float, *, words: bool = False, start: bool = False) -> Text:
@@ -172,8 +173,8 @@ def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: 
         parts.append((f"{symbols.failed} {many} failed", BAD))
     if armed := left_armed(rollout):
         statuses = {rollout.hosts[name].status for name in rollout.left_armed} if words and named else set()
-        which = f"{statuses.pop().value} " if len(statuses) == 1 and not failed else ""  # else that number stands before it
-        parts.append((f" {armed} {which}ARMED ", ARMED))
+        which = f" ({statuses.pop().value})" if len(statuses) == 1 and not failed else ""  # else that number stands before it
+        parts.append((f" {armed} ARMED{which} ", ARMED))
     line = Text()
     for number, (chip, style) in enumerate(parts):
         line.append("  " if number else "").append(chip, style)

@@ -39,7 +39,7 @@ def shorter_notes(host: HostState, note: str) -> Sequence[str]:
     """What a note that is too long may be replaced by, the fullest first."""
     if host.status in (HostStatus.QUEUED, HostStatus.RUNNING):
         if note.startswith(WRITTEN):
-            return "written to Foreman; not confirmed yet", "written; not confirmed yet"
+            return "written to Foreman; waiting to read it back", "written; not read back yet"
         plain = _ASIDE.sub("", note)
         first = plain.partition("; ")[0]
         brief = first.replace("waiting for its BMC to report", "waiting for BMC to report")

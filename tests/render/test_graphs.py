@@ -109,9 +109,9 @@ def test_what_is_not_used_at_present_has_no_figure_in_the_box_of_latencies() -> 
         gauges.tick(gauges.lane)
         both = (("Redfish", gauges.redfish), ("IPMI", gauges.ipmi))
         shown = "".join(line.plain for line in latency_box("BMC", both, speed=1.0, width=30, height=8))
-        seen.append(("IPMI" in shown, "Redfish" in shown))
-    assert (seen[0], seen[-1]) == ((True, True), (False, True))
-    assert seen == sorted(seen, reverse=True), "once it is gone it stays away"
+        seen.append(("IPMI idle" in shown, "IPMI 3" in shown, "Redfish" in shown))
+    assert (seen[0], seen[-1]) == ((False, True, True), (True, False, True))
+    assert seen == sorted(seen), "once it is idle it stays so"
 
 
 @pytest.mark.parametrize("ipmi", [0, 3])

@@ -252,7 +252,7 @@ def test_hosts_on_their_way_to_their_install_are_no_alarm() -> None:
     model.apply(HostArmed(NOW, on_its_way, True))
     assert len(model.armed) == 2
     assert " 1 ARMED " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None).plain
-    assert " 1 failed ARMED " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None, counted=True).plain
+    assert " 1 ARMED (failed) " in header.end_line(model, now=NOW, width=120, lag=0.0, forecast=None, counted=True).plain
     assert "  1 ARMED" in plain_line(model, meters(), NOW)
     assert on_its_way.partition(".")[0] not in " ".join(status(model, meters(), forecast(model, meters(), NOW), NOW)[-1:])
     model.apply(RolloutEnded(NOW, "operator"))  # nobody works on it any more

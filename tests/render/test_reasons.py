@@ -151,8 +151,8 @@ def test_a_host_that_is_written_says_what_is_still_to_come() -> None:
     ways = (note, *shorter_notes(host, note))
     assert [fitting(ways, room, "…") for room in (60, 53, 31)] == [
         note,
-        "written to Foreman; not confirmed yet",
-        "written; not confirmed yet",
+        "written to Foreman; waiting to read it back",
+        "written; not read back yet",
     ]
 
 
