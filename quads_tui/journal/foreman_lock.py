@@ -112,10 +112,8 @@ class ForemanLock:
         for file in self._files.values():
             if not file.stands:
                 raise TakenOver(f"the lock {file.path} was taken over by another process: this process does nothing more")
-        if self.queue:
-            for key in self.keys - set(self._names):  # the console of our queue that bound it may have ended since
-                if not self._bind(key) and not self._is_of_queue(key):
-                    raise TakenOver("another console, which does not use the write queue of this site, writes to this Foreman")
+        if self.queue and not all(map(self._named, self.keys)):  # who bound them may have ended since
+            raise TakenOver("another console, which does not use the write queue of this site, writes to this Foreman")
 
     def mark(self, writing: dict[str, object] | None) -> None:
         """Keep in the lock files what is on its way to the server; None: nothing is. It outlives this process."""
@@ -146,30 +144,46 @@ class ForemanLock:
             self._files[key], replaced = _File.locked(path, server, take_over, self.queue)
             self.left = self._files[key].left or self.left
         try:
-            free = self._bind(key)
+            named = self._named(key)
         except OSError as error:
             raise LockHeld(f"the lock of {server.shown} cannot be acquired: {error.strerror}") from None
-        if not free and not self._is_of_queue(key):
+        if not named:
             self._beside(f"\0quads-tui:{key}", server, take_over, replaced)
+
+    def _named(self, key: str) -> bool:
+        """Whether the name is ours, or of a console of our queue. Raises OSError.
+
+        One of the two names is bound, and given up, a moment after the other. So the second one is looked for more than once, and
+        so is the first one, whose process may have ended meanwhile.
+        """
+        for tries in range(_JOINS if self.queue else 0, -1, -1):
+            if self._bind(key):
+                return True
+            if self.queue and is_bound(_queue_name(key, self.queue)):
+                return True
+            if tries:
+                time.sleep(_JOIN_PAUSE)
+        return False
 
     def _bind(self, key: str) -> bool:
         """False: the name is somebody's. Raises OSError."""
-        made = bound(f"\0quads-tui:{key}")
-        if made is None:
-            return False
-        self._names[key] = made
-        beside = bound(_queue_name(key, self.queue)) if self.queue else None
-        if beside is not None:
-            self._queue_names[key] = beside
+        if key not in self._names:
+            made = bound(f"\0quads-tui:{key}")
+            if made is None:
+                return False
+            self._names[key] = made
+        if self.queue and key not in self._queue_names:
+            self._bind_second(key)
         return True
 
-    def _is_of_queue(self, key: str) -> bool:
-        """Whether who bound the name is a console of our queue; it binds the second name a moment later."""
-        for _ in range(_JOINS if self.queue else 0):
-            if is_bound(_queue_name(key, self.queue)):
-                return True
-            time.sleep(_JOIN_PAUSE)
-        return False
+    def _bind_second(self, key: str) -> None:
+        """Where it is of a process that is ending, it is free at once; if not, the next check binds it."""
+        for tries in range(_JOINS, -1, -1):
+            if (made := bound(_queue_name(key, self.queue))) is not None:
+                self._queue_names[key] = made
+                return
+            if tries:
+                time.sleep(_JOIN_PAUSE)
 
     def _beside(self, name: str, server: Server, take_over: bool, replaced: bool) -> None:
         """The socket's name is somebody's: go on without it, or raise LockHeld."""

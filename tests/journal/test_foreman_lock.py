@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from quads_tui.journal import servers
+from quads_tui.journal import foreman_lock, servers
 from quads_tui.journal.foreman_lock import ForemanLock, NoDirectory, ServerIdentity, lock_directory
 from quads_tui.journal.locks import LockHeld
 from quads_tui.journal.servers import Server, server_of, spelled
@@ -377,6 +377,33 @@ def test_consoles_of_one_write_queue_with_different_lock_directories_know_each_o
     with held(tmp_path / "one"), pytest.raises(TakenOver, match="does not use the write queue"):
         second.check()
     second.release()
+
+
+@pytest.mark.parametrize("second_first", [True, False])
+def test_a_console_that_ends_between_two_looks_of_another_of_its_queue_is_not_taken_for_a_stranger(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, second_first: bool
+) -> None:
+    first, second, third = (ForemanLock(directory, "queue-1") for _ in range(3))
+    for lock in (first, second, third):
+        lock.acquire(ONE)
+    names = [first._names, first._queue_names]
+    given_up, left = reversed(names) if second_first else names
+    for name in given_up.values():
+        name.close()
+
+    def ended(seconds: float) -> None:
+        """While the other one waits for its next look."""
+        for name in left.values():
+            name.close()
+
+    monkeypatch.setattr(foreman_lock.time, "sleep", ended)
+    second.check()
+    third.check()
+    assert set(second._names) == set(second._queue_names) == second.keys
+    with pytest.raises(LockHeld, match="It uses a shared write queue"):
+        ForemanLock(directory).acquire(ONE)
+    for lock in (first, second, third):
+        lock.release()
 
 
 def test_a_console_that_hangs_or_has_a_full_disk_holds_up_no_other_of_its_queue(
