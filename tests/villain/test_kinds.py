@@ -140,7 +140,9 @@ def at_the_turn(half: int, kinds: frozenset[str]) -> frozenset[str]:
 
     Every other one, and beginning with the other one after each SOME: so that each call meets kinds of each sort still.
     """
-    return kinds if WHOLE else frozenset(kind for number, kind in enumerate(KINDS) if (number + number // SOME) % 2 == half) & kinds
+    return (
+        kinds if WHOLE else frozenset(kind for number, kind in enumerate(KINDS) if (number + number // SOME) % 2 == half) & kinds
+    )
 
 
 def _clean(text: str) -> None:
