@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import quads_tui
 
 PACKAGE = Path(quads_tui.__file__).parent
+_IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+\S+[ \t]+import[ \t]*(?:\([^)]*\)|\S.*)|import[ \t]+\S.*)$", re.MULTILINE)
 # `python -m tests.test_rooms` lists all circles that there are, with the imports that make them.
 
 
@@ -23,6 +25,14 @@ def modules() -> dict[str, Path]:
     return found
 
 
+def imports(source: str) -> Iterator[ast.AST]:
+    """Import statements, wherever they stand; each begins a line. What looks like one is parsed, and all if it is none."""
+    try:
+        yield from (node for found in _IMPORT.findall(source) for node in ast.parse(found.lstrip()).body)
+    except SyntaxError:
+        yield from ast.walk(ast.parse(source))
+
+
 def imported(name: str, source: str, *, package: bool, known: Iterable[str]) -> set[str]:
     """The modules of `known` that this one's imports name, wherever they stand: in functions and under TYPE_CHECKING too.
 
@@ -31,7 +41,7 @@ def imported(name: str, source: str, *, package: bool, known: Iterable[str]) -> 
     """
     found: set[str] = set()
     base = name if package else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
+    for node in imports(source):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -111,13 +121,16 @@ if TYPE_CHECKING:
     from .c import Thing
 def late():
     from ..outside import something
+    from .d import (  # (these)
+        it,
+    )
     from outside import p
 """
 
 
 def test_imports_are_found_wherever_they_stand() -> None:
     known = {"p", "p.a", "p.b", "p.c", "p.d", "p.d.e", "p.self"}
-    assert imported("p.self", SOURCE, package=False, known=known) == {"p.a", "p.b", "p.c"}
+    assert imported("p.self", SOURCE, package=False, known=known) == {"p.a", "p.b", "p.c", "p.d"}
     nested = "from ..c import x\nfrom . import e\nfrom .. import nothing"
     assert imported("p.d.e", nested, package=False, known=known) == {"p.c", "p"}
     assert imported("p.d", "from .e import x\nfrom .. import c", package=True, known=known) == {"p.c", "p.d.e"}

@@ -65,8 +65,13 @@ RETIRED = {
 ROOMS = sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists())
 
 
+_ANY_RETIRED = re.compile("|".join(f"(?:{phrase})" for phrase in RETIRED), re.IGNORECASE)
+
+
 def retired(words: str) -> list[str]:
     """Those of the retired phrases that are in a text, each with what to write instead."""
+    if not _ANY_RETIRED.search(words):
+        return []
     found = ((re.search(phrase, words, re.IGNORECASE), better) for phrase, better in RETIRED.items())
     return [f"{match[0]!r} (better: {better})" for match, better in found if match]
 

@@ -85,13 +85,14 @@ def everything() -> Rollout:
 
 
 async def screens(d: Desk, themes: Sequence[str], *names: str) -> AsyncIterator[tuple[str, str]]:
-    """Theme and name of each of these screens, while it is shown."""
-    for name in names or SCREENS:
+    """Theme and name of each of these screens, while it is shown: in each theme, from the one of the screen before."""
+    for number, name in enumerate(names or SCREENS):
         await d.press(*SCREENS[name])
-        for theme in themes:
-            d.app.choose_palette(theme)
-            d.app.panels()
-            await d.pilot.pause()
+        for theme in reversed(themes) if number % 2 else themes:
+            if theme != d.app.palette:
+                d.app.choose_palette(theme)
+                d.app.panels()
+                await d.pilot.pause()
             yield theme, name
         await d.press("escape", "escape")
         assert d.app.screen is d.app._main

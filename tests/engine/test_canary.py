@@ -18,6 +18,7 @@ from quads_tui.rollout.forecast import forecast
 from quads_tui.rollout.metrics import Meters
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
 from tests.clocks import in_virtual_time
+from tests.effort import tries
 
 from .model import Lab
 from .test_first_write import first_build, fleet, headless, off, to_the_end
@@ -352,7 +353,7 @@ async def test_a_pause_that_keeps_no_host_any_more_ends_with_a_resume() -> None:
 
 
 def test_whatever_fails_one_of_a_type_at_a_time_begins_until_one_is_built() -> None:
-    for number in range(20):
+    for number in range(tries(12, 40)):
         in_virtual_time(lambda number=number: _anything(number))  # type: ignore[misc]
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from quads_tui.render.host_filter import host_filter
 from quads_tui.rollout.events import from_row
+from tests.effort import tries
 
 from .__main__ import run, shares
 from .parsers import parsers
 
-COUNT, SEED = 6_000, 2026
+COUNT, SEED = tries(3_000, 9_000), 2026
 
 
 def test_no_damaged_input_raises_anything_but_what_is_declared() -> None:

@@ -81,7 +81,7 @@ def _all(module: str, text: str) -> Iterator[Break]:
         starts.append(starts[-1] + len(line))
     data = text.encode()
     tree = ast.parse(text)
-    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
+    statements = [(node, node.lineno, node.end_lineno or 0) for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     for node, kind, instead in _sites(tree):
         begin = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
@@ -90,12 +90,16 @@ def _all(module: str, text: str) -> Iterator[Break]:
             yield Break(module, node.lineno, kind, text, broken, _lines(node, statements))
 
 
-def _lines(node: ast.expr | ast.stmt, statements: list[ast.stmt]) -> tuple[int, ...]:
-    """The node's own, and those of the innermost statement round it, as far as its body. A jump has no line event of its own."""
+def _lines(node: ast.expr | ast.stmt, statements: list[tuple[ast.stmt, int, int]]) -> tuple[int, ...]:
+    """The node's own, and those of the innermost statement round it, as far as its body. A jump has no line event of its own.
+
+    `statements`: each with its first and its last line.
+    """
+    first, last = node.lineno, node.end_lineno or 0
+    around = [(until - begin, one) for one, begin, until in statements if begin <= first and last <= until]
     if isinstance(node, ast.Break | ast.Continue):
-        statements = [one for one in statements if one is not node]
-    around = [one for one in statements if one.lineno <= node.lineno and (node.end_lineno or 0) <= (one.end_lineno or 0)]
-    inner = min(around, key=lambda one: (one.end_lineno or 0) - one.lineno)
+        around = [(size, one) for size, one in around if one is not node]
+    _, inner = min(around, key=lambda pair: pair[0])
     body = getattr(inner, "body", None)
     end = body[0].lineno - 1 if body else inner.end_lineno or inner.lineno
     own = range(node.lineno, (node.end_lineno or node.lineno) + 1) if isinstance(node, ast.expr) else range(0)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.effort import tries
+
 from .bench import ROOT, Bench, UnusableTests
 from .sample import MODULES, OTHER_TESTS, TESTS, breaks, source
 from .table import INPUTS, TABLE, Mutant, stale
 
-CHEAP = ("U1 spare pool's default", "U3 another cloud", "U4 protected name")
+CHEAP = ("U3 another cloud", "U1 spare pool's default", "U4 protected name")[: tries(1, 3)]
 
 
 def test_no_row_is_stale() -> None:
@@ -41,8 +43,8 @@ def test_cheap_breaks_are_noticed_and_a_harmless_one_is_not(tmp_path: Path) -> N
     bench = Bench(tmp_path, 1)
     bench.baseline((INPUTS,))
     noticed = list(bench.each(lambda copy, row: row.noticed(copy, 120.0), [*rows, harmless]))
-    assert [bool(words) for words in noticed] == [True, True, True, False]
-    assert "test_another_cloud_than_the_files_is_refused" in noticed[1]
+    assert [bool(words) for words in noticed] == [*(True for _ in rows), False]
+    assert any("test_another_cloud_than_the_files_is_refused" in words for words in noticed)
     with pytest.raises(UnusableTests):
         bench.baseline(("tests/no_such_file.py",))
 
@@ -53,7 +55,7 @@ def test_random_breaks_are_the_same_for_a_seed_and_are_python(module: str) -> No
     assert len(made) > 15
     assert made[:20] == breaks((module,), 20, 1)
     assert made[:20] != breaks((module,), 20, 2)
-    for one in made[:60]:
+    for one in (*{one.kind: one for one in made}.values(), *made[: tries(10, 60)]):
         assert one.text != source(module)
         ast.parse(one.text)
     assert all((ROOT / test).exists() for test in (*TESTS, *OTHER_TESTS))

@@ -27,7 +27,8 @@ DOCUMENTS = {
 }
 
 
-async def longest_step(wire: bytes, context: ssl.SSLContext | None = None) -> tuple[float, Response]:
+async def longest_step(wire: bytes, context: ssl.SSLContext | None = None, *, limit: float = HELD) -> tuple[float, Response]:
+    """Of the first try that is below the limit, or of the best one."""
     elsewhere = Elsewhere()
 
     async def answer(request: Request, write: Write) -> None:
@@ -47,6 +48,8 @@ async def longest_step(wire: bytes, context: ssl.SSLContext | None = None) -> tu
                 with suppress(NotJson):
                     found.first_json()
             longest.append(max(steps))
+            if longest[-1] < limit:
+                break
         return min(longest), found
     finally:
         await http.close()
@@ -63,7 +66,7 @@ async def test_f_a_big_document_holds_no_step_of_the_loop(name: str) -> None:
 
 async def test_f_a_refusal_full_of_quotes_holds_no_step_of_the_loop() -> None:
     """Its text is looked for in what is left of it after a repair, which took 40 ms."""
-    longest, _ = await longest_step(reply(b"{" + b'"\\' * 500_000, "503 Busy"))
+    longest, _ = await longest_step(reply(b"{" + b'"\\' * 500_000, "503 Busy"), limit=HELD / 2)
     assert longest < HELD / 2
 
 

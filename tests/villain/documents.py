@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import partial
+from dataclasses import replace
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -263,8 +264,8 @@ async def pages_that_do_not_add_up(hand: Hand) -> None:
     await hand.answer(hand.honest.with_document(document))
 
 
-@misbehaviour(big=True)
-async def a_hundred_thousand_records(hand: Hand) -> None:
+@cache
+def records_and_members() -> bytes:
     records = [
         {"id": number, "name": f"villain{number}", "title": f"villain{number}", "login": f"v{number}"}
         for number in range(100_000)
@@ -278,7 +279,12 @@ async def a_hundred_thousand_records(hand: Hand) -> None:
         "per_page": len(records),
         "Members": members,
     }
-    await hand.answer(hand.honest.with_document(document))
+    return json.dumps(document).encode()
+
+
+@misbehaviour(big=True)
+async def a_hundred_thousand_records(hand: Hand) -> None:
+    await hand.answer(replace(hand.honest, body=records_and_members()))
 
 
 # Whose password it is

@@ -48,6 +48,7 @@ LONG = ("endless-chunks", "bomb-gzip", "a-hundred-thousand-records", "flood-of-i
 SHORTER = frozenset(KINDS) - BIG_KINDS | frozenset(LONG)
 Calls = Sequence[Callable[[], Awaitable[Any]]]
 Choice = Callable[[Calls], Calls]
+LOGIN = ("also at the login", "after the login")
 AT_ONCE = 6  # kinds: fewer than an emulated Foreman takes connections
 
 
@@ -134,6 +135,16 @@ def chosen(kind: str, number: int, calls: Calls) -> Calls:
     return [call for at, call in enumerate(calls) if (at + number) % share == 0]
 
 
+def at_the_turn(half: int, kinds: frozenset[str]) -> frozenset[str]:
+    """All, or half of them: the other half's turn is at the same client's other state, which is not logged in or logged in.
+
+    Every other one, and beginning with the other one after each SOME: so that each call meets kinds of each sort still.
+    """
+    return (
+        kinds if WHOLE else frozenset(kind for number, kind in enumerate(KINDS) if (number + number // SOME) % 2 == half) & kinds
+    )
+
+
 def _clean(text: str) -> None:
     assert not {unicodedata.category(letter) for letter in text} & {"Cc", "Cf", "Cs", "Zl", "Zp"}, repr(text)
 
@@ -147,7 +158,7 @@ async def declared(calls: Calls) -> None:
             _clean(str(error))
 
 
-@pytest.mark.parametrize("login", [True, False], ids=["also at the login", "after the login"])
+@pytest.mark.parametrize("login", [True, False], ids=LOGIN)
 async def test_villain_foreman_each_kind(ground: Ground, login: bool) -> None:
     machines = [Machine(name, "R650", f"52:54:00:00:00:{number:02x}") for number, name in enumerate(HOSTS)]
     foreman = ForemanEmulator(machines, time=GrantedTime(100), seed=7, options=ForemanOptions(password=PASSWORD))
@@ -192,7 +203,8 @@ async def test_villain_foreman_each_kind(ground: Ground, login: bool) -> None:
         await declared(calls[:1] if login else choose(calls[1:]))
 
     url = await ground.elsewhere(foreman.serve())
-    await ground.each([url], lambda request: not login and request.path.endswith("/status"), work, SHORTER)
+    kinds = at_the_turn(int(login), SHORTER)
+    await ground.each([url], lambda request: not login and request.path.endswith("/status"), work, kinds)
     await ground.elsewhere(foreman.close())
 
 
@@ -235,7 +247,7 @@ async def test_villain_quads_each_kind(ground: Ground) -> None:
     await ground.elsewhere(quads.stop())
 
 
-@pytest.mark.parametrize("login", [True, False], ids=["also at the login", "after the login"])
+@pytest.mark.parametrize("login", [True, False], ids=LOGIN)
 async def test_villain_bmc_each_kind(ground: Ground, login: bool) -> None:
     # As many that nobody waits for a session of another kind's.
     machines = [Machine(f"f21-h{number:02d}.example.com", "R650", f"52:54:00:00:00:{number:02x}") for number in range(20)]
@@ -272,7 +284,8 @@ async def test_villain_bmc_each_kind(ground: Ground, login: bool) -> None:
             _clean(note)
 
     spares = (lambda request: False) if login else (lambda request: "Sessions" in request.path or request.path == "/redfish/v1")
-    await ground.each([fleet.address(one.name) for one in machines], spares, work)
+    kinds = at_the_turn(int(not login), frozenset(KINDS))  # at the login those that Foreman's client meets after it
+    await ground.each([fleet.address(one.name) for one in machines], spares, work, kinds)
     await ground.elsewhere(fleet.close())
 
 

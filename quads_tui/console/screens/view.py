@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
@@ -247,14 +248,20 @@ class View(SafeScreen, Screen[str]):
             first = [(action, words) for action in here if action.statuses and (words := labels.of_hosts(action, words_for))]
             rest = [(action, labels.of_screen(action, words_for)) for action in here if not action.statuses]
             rest = [*site, *((action, words) for action, words in rest if words)]
-            while (line := self._line(subject, first, rest)).cell_len > width and (first or rest):
+            while (cells := self._cells(subject, first, rest)) > width and (first or rest):
                 least = min([*first, *rest], key=lambda named: named[0].footer)
                 if least[0].footer >= kept:
                     break
                 first, rest = ([named for named in part if named is not least] for part in (first, rest))
-            if line.cell_len <= width:
+            if cells <= width:
                 break
-        return line
+        return self._line(subject, first, rest)
+
+    def _cells(self, subject: str, first: Sequence[Named], rest: Sequence[Named]) -> int:
+        """How wide that line is. Counted beforehand: some twenty are tried each time, and to write one is dear."""
+        entries = [*(self.keys.split("  ") if self.keys else ()), *(f"{key.shown} {words}" for key, words in (*first, *rest))]
+        between = 2 * (len(entries) - 1) + (2 if first and rest else 0)
+        return 1 + (cell_len(subject) + 2 if first and subject else 0) + sum(map(cell_len, entries)) + between if entries else 0
 
     def _line(self, subject: str, first: Sequence[Named], rest: Sequence[Named]) -> Text:
         """`first`: the keys for the hosts that are the `subject`."""

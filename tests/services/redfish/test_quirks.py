@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import inspect
 import re
@@ -142,10 +141,9 @@ def test_what_stands_in_for_on_and_force_off_comes_after_the_plain_value_and_a_r
 def test_the_table_has_every_quirk_and_every_test_that_it_names_exists() -> None:
     assert [int(row[0]) for row in ROWS] == list(range(1, 74))
     tests = {
-        node.name
+        name
         for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text(), re.MULTILINE)
     }
     for number, _, does, test in ROWS:
         if test == "none":
