@@ -177,7 +177,7 @@ class Http:
                 answer = await self._exchange(call, attempt, kept=kept, identity=identity)
             status, runtime, body = answer.status, answer.runtime, answer.body[:KEPT_BODY]
             if kept and attempt.connection is not None:
-                self._connections.answered(attempt.connection)
+                self._connections.answered(attempt.connection, call.place)
                 if attempt.reused and not call.is_read:
                     self._connections.proved(call.place)
             return answer
