@@ -247,7 +247,8 @@ class Http:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=call.connect, sock_read=None),
         ) as response:
-            cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+            set_cookie = "Set-Cookie" in response.headers  # of BMCs nearly none has it, and aiohttp makes a jar for each
+            cookies = {name: morsel.value for name, morsel in response.cookies.items()} if set_cookie else {}
             learn_received(response.headers, cookies)
             body = bytearray()
             refusal = response.status >= 400
