@@ -125,6 +125,7 @@ class Http:
             method=method,
             url=url,
             netloc=parts.netloc,
+            place=_place(origin, at),
             path=parts.path,
             service=service,
             host=host,
@@ -310,6 +311,15 @@ def _is_ip_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@lru_cache(maxsize=_NAMES)
+def _place(origin: str, at: str) -> str:
+    parts = urlsplit(origin)
+    try:
+        return f"{at or parts.hostname}:{parts.port or parts.scheme}"
+    except ValueError:  # a port that is none: aiohttp refuses it
+        return origin
 
 
 @lru_cache(maxsize=_NAMES)
