@@ -21,6 +21,8 @@ _MOST_VALUES = 2_000_000  # more than the records of any lab; 100 bytes of memor
 async def read_ahead(answer: Response) -> None:
     """Read the JSON of an answer where that would hold the loop: afterwards its json() only hands out what was read."""
     body = answer.body
+    if len(body) <= _FEW_SIGNS:  # nearly all of them
+        return
     values = body.count(b",") + body.count(b"[") + body.count(b"{")
     if len(body) <= _SMALL and values + body.count(b'"') + body.count(b"\\") <= _FEW_SIGNS:
         return

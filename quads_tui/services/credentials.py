@@ -38,7 +38,9 @@ def without_credentials(status: int, path: str, sent: object, body: bytes) -> by
 
     Elsewhere they stay: a password such as `calvin` or `r650` is a word that other texts hold by chance.
     """
+    if status < 400:
+        return body
     login = path.rstrip("/").endswith("/login") or (isinstance(sent, Mapping) and any(map(SECRETS.holds, sent.values())))
-    if status in (401, 403) or (login and status >= 400):
+    if login or status in (401, 403):
         return SECRETS.scrub_refusal(body[:_REFUSAL_BYTES])
     return body

@@ -125,6 +125,7 @@ class Http:
             method=method,
             url=url,
             netloc=parts.netloc,
+            place=_place(origin, at),
             path=parts.path,
             service=service,
             host=host,
@@ -177,7 +178,7 @@ class Http:
                 answer = await self._exchange(call, attempt, kept=kept, identity=identity)
             status, runtime, body = answer.status, answer.runtime, answer.body[:KEPT_BODY]
             if kept and attempt.connection is not None:
-                self._connections.answered(attempt.connection)
+                self._connections.answered(attempt.connection, call.place)
                 if attempt.reused and not call.is_read:
                     self._connections.proved(call.place)
             return answer
@@ -247,7 +248,8 @@ class Http:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=call.connect, sock_read=None),
         ) as response:
-            cookies = {name: morsel.value for name, morsel in response.cookies.items()}
+            set_cookie = "Set-Cookie" in response.headers  # of BMCs nearly none has it, and aiohttp makes a jar for each
+            cookies = {name: morsel.value for name, morsel in response.cookies.items()} if set_cookie else {}
             learn_received(response.headers, cookies)
             body = bytearray()
             refusal = response.status >= 400
@@ -309,6 +311,15 @@ def _is_ip_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@lru_cache(maxsize=_NAMES)
+def _place(origin: str, at: str) -> str:
+    parts = urlsplit(origin)
+    try:
+        return f"{at or parts.hostname}:{parts.port or parts.scheme}"
+    except ValueError:  # a port that is none: aiohttp refuses it
+        return origin
 
 
 @lru_cache(maxsize=_NAMES)

@@ -30,11 +30,14 @@ class KeptConnections:
 
     def __init__(self) -> None:
         self._answered: WeakKeyDictionary[ResponseHandler, float] = WeakKeyDictionary()  # time.monotonic() of the last answer
+        self._last_answer: dict[str, float] = {}  # the same by place, of any of its connections
         self._proved: set[str] = set()
         self._broken: set[str] = set()
 
     def may_be_used(self, place: str, reuse: Reuse) -> bool:
-        """Whether a write may use a connection again there at all."""
+        """Whether a write may use a connection again there at all. One that does not suit would be closed for nothing."""
+        if not _is_recent(self._last_answer.get(place)):
+            return False
         match reuse:
             case Reuse.NEVER:
                 return False
@@ -45,13 +48,11 @@ class KeptConnections:
 
     def suits(self, connection: ResponseHandler) -> bool:
         """Whether a write may use this connection again now. What lies unread in it would be taken for the write's answer."""
-        since = self._answered.get(connection)
-        recent = since is not None and time.monotonic() - since <= _RECENT
-        return recent and connection.is_connected() and not connection.should_close
+        return _is_recent(self._answered.get(connection)) and connection.is_connected() and not connection.should_close
 
-    def answered(self, connection: ResponseHandler) -> None:
+    def answered(self, connection: ResponseHandler, place: str) -> None:
         """A whole answer has come on it."""
-        self._answered[connection] = time.monotonic()
+        self._answered[connection] = self._last_answer[place] = time.monotonic()
 
     def proved(self, place: str) -> None:
         """A write on a used connection was answered."""
@@ -62,3 +63,7 @@ class KeptConnections:
         """A request died on a connection that had just been used: no write uses one there any more."""
         self._broken.add(place)
         self._proved.discard(place)
+
+
+def _is_recent(answer: float | None) -> bool:
+    return answer is not None and time.monotonic() - answer <= _RECENT

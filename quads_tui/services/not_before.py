@@ -30,6 +30,8 @@ class NotBefore:
 
     def left(self, names: Iterable[str]) -> tuple[float, str]:
         """Real seconds until the service may be asked, and its words; 0 where it may be asked now."""
+        if not self._until:
+            return 0.0, ""
         until, why = max((self._until.get(name, (0.0, "")) for name in names), default=(0.0, ""))
         seconds = (until - self._clock.now()) / self._clock.speed
         return (seconds, why) if seconds > 0 else (0.0, "")

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -68,6 +67,7 @@ class Call:
     method: str
     url: str
     netloc: str
+    place: str  # where it connects to: IP address or name, and port
     path: str
     service: str
     host: str
@@ -86,12 +86,6 @@ class Call:
     @property
     def is_read(self) -> bool:
         return self.method in READS
-
-    @property
-    def place(self) -> str:
-        """Where it connects to: IP address or name, and port."""
-        parts = urlsplit(self.url)
-        return f"{self.at or parts.hostname}:{parts.port or parts.scheme}"
 
 
 class Attempt:

@@ -112,6 +112,9 @@ class Trust:
 
     async def _context(self, path: Path | None, *, verify: bool = True, old: bool = False) -> ssl.SSLContext:
         """15 ms of work each, so in a thread and once."""
+        loaded = self._contexts.get((path, verify, old))
+        if loaded is not None and loaded.done():
+            return loaded.result()
         async with self._lock:
             context = self._contexts.get((path, verify, old))
             if context is None:

@@ -336,3 +336,9 @@ async def test_a_process_that_was_frozen_after_its_last_check_sends_nothing(
 
     failed = await bench.none("PUT", server.url + "/x", before_send=check)
     assert (failed.sent, failed.kind, server.seen) == (False, "check", [])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_port_that_is_none_fails_as_a_request_that_was_not_sent(bench: Bench, method: str) -> None:
+    error = await bench.none(method, "https://127.0.0.1:99999/x")
+    assert not error.sent

@@ -129,9 +129,10 @@ async def test_a_connection_that_was_idle_is_not_used_by_a_write(bench: Bench, m
         asked.append(peer)
 
     await bench.ask("PATCH", server.url + "/x", before_send=check, **TRIED)
-    assert (connections(server), len(asked)) == ([("GET", 1), ("PATCH", 2)], 1)
-    assert bench.http.requests == {("redfish", False): 1, ("redfish", True): 1}
-    assert (len(bench.exchanges), bench.meter.total) == (2, 2)
+    await bench.ask("GET", server.url + "/x")  # on the idle one, which was not closed for the write
+    assert (connections(server), len(asked)) == ([("GET", 1), ("PATCH", 2), ("GET", 1)], 1)
+    assert bench.http.requests == {("redfish", False): 2, ("redfish", True): 1}
+    assert (len(bench.exchanges), bench.meter.total) == (3, 3)
 
 
 async def test_a_connection_that_ends_during_the_last_check_gets_nothing_and_the_check_is_asked_again(
@@ -180,7 +181,7 @@ async def test_only_an_empty_connection_that_stands_and_answered_a_moment_ago_su
     connection.connection_made(asyncio.Transport())
     monkeypatch.setattr(asyncio.Transport, "is_closing", lambda _: False)
     assert not kept.suits(connection), "nothing has answered on it"
-    kept.answered(connection)
+    kept.answered(connection, "192.0.2.1:443")
     assert kept.suits(connection)
     monkeypatch.setattr(kept_connections, "_RECENT", -1.0)
     assert not kept.suits(connection), "idle"
@@ -194,12 +195,12 @@ async def test_only_an_empty_connection_that_stands_and_answered_a_moment_ago_su
 
 
 def remembering(
-    answered: Callable[[KeptConnections, ResponseHandler], None], used: list[ResponseHandler]
-) -> Callable[[KeptConnections, ResponseHandler], None]:
+    answered: Callable[[KeptConnections, ResponseHandler, str], None], used: list[ResponseHandler]
+) -> Callable[[KeptConnections, ResponseHandler, str], None]:
     """`answered` that puts each connection into `used` first."""
 
-    def remember(kept: KeptConnections, connection: ResponseHandler) -> None:
+    def remember(kept: KeptConnections, connection: ResponseHandler, place: str) -> None:
         used.append(connection)
-        answered(kept, connection)
+        answered(kept, connection, place)
 
     return remember

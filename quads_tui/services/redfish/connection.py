@@ -39,7 +39,7 @@ _LASTING = frozenset({301, 308})
 _NO_SESSION = frozenset({"NoValidSession", "SessionTerminated"})
 _MOST_RENEWALS = 3  # by one client, which reads what it may not many times
 _MOST_REDIRECTS = 4  # of one request
-_REPEATABLE = ("DELETE", "PATCH")  # writes that do no harm when they are lost, nor when they are sent again
+_REPEATABLE = ("DELETE", "PATCH")  # acts that do no harm when they are lost, nor when they are sent again
 _NOTICED = 5.0  # real seconds
 _LONGEST_WAIT = 60.0  # real seconds that a BMC is left alone within one stage, as it asks to
 _SHORT_WAIT = 3.0  # real seconds of it for what has no deadline of its own: an act, a login, a logout
@@ -323,10 +323,11 @@ class BmcConnection:
             )
         await self.acts.confirm()
 
-    def _reuse(self, method: str) -> Reuse:
+    def _reuse(self, method: str, acts: bool) -> Reuse:
         if method == "GET" or any(maker.breaks_used_connections for maker in self.makers):
             return Reuse.NEVER
-        return Reuse.TRIED if method in _REPEATABLE else Reuse.PROVED
+        # A login that is lost on a used connection is made again, and the machine has not noticed any of it.
+        return Reuse.TRIED if not acts or method in _REPEATABLE else Reuse.PROVED
 
     async def _put(
         self, method: str, path: str, headers: Mapping[str, str], body: object | None, before_send: BeforeSend | None
@@ -346,7 +347,7 @@ class BmcConnection:
                 before_send=before_send,
                 at=self._at,
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
-                reuse=self._reuse(method),
+                reuse=self._reuse(method, acts),
             )
         except RequestFailed as error:
             if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from quads_tui.emulators.bmc.corrupt_responses import ResetsReusedConnections
 from quads_tui.emulators.bmc.fleet import Fleet
 from quads_tui.emulators.interfaces import Machine
 from quads_tui.inputs import Secret, TlsPolicy
@@ -62,8 +63,14 @@ class Way:
         await client.close()
 
     async def roll_out(self) -> None:
+        await self.carry_out(await self.identified())
+
+    async def identified(self) -> Bmc:
         client = self.client(self.told)
         client.pin(await client.identify([self.machine.mac], self.clock.deadline(600)))
+        return client
+
+    async def carry_out(self, client: Bmc) -> None:
         await client.ensure_off(self.clock.deadline(600))
         await client.ensure_pxe_next(self.clock.deadline(600))
         await client.ensure_on(self.clock.deadline(600))
@@ -92,13 +99,11 @@ async def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("way", ["R650", "R660", "R630", "1029U", "3500RX"], indirect=True)
-async def test_a_host_costs_its_bmc_two_connections(way: Way) -> None:
-    """One for the login of the survey, before anything has shown that this BMC takes a write on a used connection; one for all else."""
+async def test_a_host_costs_its_bmc_one_connection(way: Way) -> None:
     await way.survey()
-    assert way.counts()["connections"] == 2
     await way.roll_out()
     counts = way.counts()
-    assert (counts["connections"], counts["sessions_created"]) == (2, 2)
+    assert (counts["connections"], counts["sessions_created"]) == (1, 2)
     assert counts["requests"] <= 32
 
 
@@ -111,6 +116,25 @@ async def test_each_write_to_an_hpe_has_a_connection_of_its_own(way: Way) -> Non
 
 
 @pytest.mark.parametrize("way", ["R650"], indirect=True)
-async def test_without_a_survey_the_boot_override_shows_whether_resets_may_use_its_connection(way: Way) -> None:
-    await way.roll_out()
+async def test_a_reset_is_never_the_first_write_that_a_used_connection_carries(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_connections, "_RECENT", -1.0)
+    client = await way.identified()
+    monkeypatch.setattr(kept_connections, "_RECENT", 240.0)
+    await way.carry_out(client)
     assert way.counts()["connections"] == 3  # of the login and of the power off
+
+
+@pytest.mark.parametrize("way", ["R650"], indirect=True)
+async def test_without_a_survey_the_login_shows_whether_resets_may_use_its_connection(way: Way) -> None:
+    await way.roll_out()
+    assert way.counts()["connections"] == 1
+
+
+@pytest.mark.parametrize("way", ["R650"], indirect=True)
+async def test_a_login_lost_on_a_used_connection_is_made_again_and_each_write_has_its_own_from_then_on(way: Way) -> None:
+    way.fleet.services[HOST].fault = ResetsReusedConnections()
+    await way.roll_out()
+    logins = [exchange.status for exchange in way.exchanges if exchange.path.endswith("/Sessions") and exchange.method == "POST"]
+    assert logins == [0, 201]
+    assert way.told.results == ["answered"] * len(way.told.intents)
+    assert way.counts()["sessions_created"] == 1
