@@ -323,7 +323,7 @@ class BmcConnection:
             )
         await self.acts.confirm()
 
-    def _reuse(self, method: str, acts: bool) -> Reuse:
+    def _reuse(self, method: str, *, acts: bool) -> Reuse:
         if method == "GET" or any(maker.breaks_used_connections for maker in self.makers):
             return Reuse.NEVER
         # A login that is lost on a used connection is made again, and the machine has not noticed any of it.
@@ -347,7 +347,7 @@ class BmcConnection:
                 before_send=before_send,
                 at=self._at,
                 fresh=self._named and not self._at,  # a connection that is kept may lead to where the name led earlier
-                reuse=self._reuse(method, acts),
+                reuse=self._reuse(method, acts=before_send == self._confirm),
             )
         except RequestFailed as error:
             if not error.sent and error.kind in (FailureKind.REFUSED, FailureKind.TIMEOUT):
