@@ -265,7 +265,7 @@ async def test_sessions_that_wait_for_their_turn_to_be_deleted_are_said_where_th
 async def test_a_login_that_was_not_sent_yet_leaves_nothing_and_is_not_said(lab: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waited for a place among the handshakes of a busy machine."""
     monkeypatch.setattr(bmc_survey, "SURVEY_TIMEOUT", 1.0)
-    one = await lab(Fault())
+    one = await lab(Fault(), model="DL360")
     gate = OpensOnce()
     monkeypatch.setattr(one.http, "_gate", gate)
     host = await one.survey()
@@ -274,7 +274,7 @@ async def test_a_login_that_was_not_sent_yet_leaves_nothing_and_is_not_said(lab:
 
 
 class OpensOnce(asyncio.Semaphore):
-    """For the read of the service root; a login has a connection of its own."""
+    """For the read of the service root; at an HPE a login has a connection of its own."""
 
     def __init__(self) -> None:
         super().__init__(1)
