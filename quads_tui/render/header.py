@@ -73,9 +73,9 @@ def title_line(
 def _badge(title: str, rollout: Rollout, wide: bool) -> str:
     """What kind of rollout it is, and whose time is shown."""
     time = rollout.time
-    title = title.replace("REHEARSAL", "REHEARSAL: all emulated") if wide else title
+    title = title.replace("REHEARSAL", "REHEARSAL: emulated") if wide else title
     if wide and not time.is_real:
-        return f"{title} ({time.speed:g}x)" if title else f"emulated time ({time.speed:g}x)"
+        return f"{title}, {time.speed:g}x speed" if title else f"emulated time ({time.speed:g}x)"
     return " ".join(filter(None, (title, time.speed_words)))
 
 
@@ -201,10 +201,14 @@ def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
     return host.status is HostStatus.HELD or (waits and not host.status.is_final)
 
 
-def unverified_meaning(rollout: Rollout, room: int) -> str:
-    """Why they are not, where that fits."""
-    words = "   not verified: the BMC reports nothing to compare with Foreman" if rollout.unverified else ""
-    return words if len(words) <= room else ""
+def meanings(rollout: Rollout, room: int) -> str:
+    """Of words of the first line, where they fit: why hosts are not verified, and what the speed of a rehearsal is."""
+    time = rollout.time
+    first = ("the BMC reports nothing to compare with Foreman", "nothing to compare with Foreman") if rollout.unverified else ()
+    speed = "" if time.is_real else f"   {time.speed:g}x: 1 h here takes {duration(3600 / time.speed)}"
+    why = [f"   not verified: {words}" for words in first]
+    ways = [*(words + speed for words in why), *why, speed]
+    return next((way for way in ways if len(way) <= room), "")
 
 
 def left_armed(rollout: Rollout) -> int:

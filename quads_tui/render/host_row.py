@@ -109,7 +109,7 @@ class Columns:
                 case Column.TRY:
                     title = "ATTEMPT"
                 case Column.FOR:
-                    title = f"{'CHANGED':>10}"
+                    title = f"{'SINCE':>10}"
                 case Column.NOTE:
                     title = "  NOTE"
                 case _:

@@ -25,9 +25,9 @@ async def click(d: Desk, words: str, times: int = 1) -> None:
 
 async def test_a_click_on_a_title_sorts_and_the_second_one_turns_round() -> None:
     async with desk() as d:
-        await click(d, "CHANGED")
+        await click(d, "SINCE")
         assert "by time" in d.app._main.state()
-        await click(d, "CHANGED")
+        await click(d, "SINCE")
         assert "by time reversed" in d.app._main.state()
         await click(d, "NOTE")
         assert "by cause" in d.app._main.state()

@@ -99,11 +99,11 @@ def test_what_is_usual_and_what_is_the_average_say_of_how_many_writes_they_are()
     lines = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=120, height=7)]
     assert " writing  f01-h01   1 s so far; a write usually takes 1.7 s (last 30 writes)" in lines[1]
     count = len(model.durations.between)
-    assert f" writes   34.2 a minute (last {count} writes, waits included), Foreman idle " in lines[3]
+    assert f" writes   34.2 a minute (last {count} writes, gaps included), Foreman idle " in lines[3]
     assert " % of the last 2 min, until about " in lines[3]
     narrow = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=60, height=7)]
     assert " writing  f01-h01   1 s so far, usually 1.7 s " in narrow[1]
-    assert " writes   34.2/min, waits included, until about " in narrow[3] and "…" not in narrow[1] + narrow[3]
+    assert " writes   34.2 a minute, gaps included, until about " in narrow[3] and "…" not in narrow[1] + narrow[3]
 
 
 def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns() -> None:
@@ -113,7 +113,7 @@ def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns()
     line = header.title_line(model, now=NOW, width=120, title="REHEARSAL", control="you have control", warnings=()).plain
     for words in (
         "cloud02  23 not verified: ",
-        " REHEARSAL: all emulated (30x) ",
+        " REHEARSAL: emulated, 30x speed ",
         "you have control",
         "now ",
         "running ",
@@ -179,3 +179,18 @@ def test_what_limits_the_end_is_named_as_the_bottleneck_with_its_figures() -> No
     assert header_words(told, 80, time).endswith("  bottleneck: Foreman writes")
     waiting = Forecast(NOW, bound=Bound.HUMAN, why="2 held")
     assert header_words(waiting, 120, time) == "end not known yet  waiting for an operator: 2 held"
+
+
+def test_below_the_table_words_of_the_first_line_are_explained_where_they_fit() -> None:
+    model = rollout()
+    assert header.meanings(model, 200) == ""
+    model.time.speed = 30.0
+    assert header.meanings(model, 200) == "   30x: 1 h here takes 2 min"
+    model.unverified["f01-h01"] = "no MACs"
+    longest = "   not verified: the BMC reports nothing to compare with Foreman   30x: 1 h here takes 2 min"
+    assert header.meanings(model, 200) == longest
+    short = "   not verified: nothing to compare with Foreman   30x: 1 h here takes 2 min"
+    for room in range(len(longest)):
+        assert len(header.meanings(model, room)) <= room
+    assert header.meanings(model, len(longest) - 1) == short
+    assert header.meanings(model, 10) == ""

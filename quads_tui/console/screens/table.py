@@ -244,7 +244,7 @@ class TableScreen(View):
         state += f"   {len(table.marks)} marked" if table.marks else ""
         state = f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
         room = 0 if self.context.flash or self.size.width < header.WIDE else self.size.width - len(state)
-        return state + header.unverified_meaning(self.context.rollout, room)
+        return state + header.meanings(self.context.rollout, room)
 
     def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:
         return where != "start" and not (dangerous and self.context.read_only)
