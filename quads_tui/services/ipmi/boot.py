@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.ports import REFUSALS
+from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.stages import ActResult
 
 from .connection import Refused
@@ -90,18 +90,33 @@ class BootChange:
     async def _send(self, requests: tuple[Request, ...], detail: dict[str, object]) -> BootFlags:
         """Set, and read back in the same session: what shows counts, not what was answered."""
         acts = self._connection.acts
-        await acts.intend("override", detail)
+        while not await self._intended(detail):
+            if self._clock.now() + _PAUSE >= self._deadline:
+                raise StageFailure(Cause.BUSY, "the boot flags were not sent: each time too much passed before they could be")
+            await self._clock.sleep(_PAUSE)
         try:
-            await acts.confirm()
             flags = await self._read(*requests)
-        except REFUSALS as no:
-            acts.result(ActResult.ABSENT, {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
-            raise
         except BaseException as error:
             acts.result(ActResult.UNKNOWN, {"error": str(error) if isinstance(error, StageFailure) else "interrupted"})
             raise
         acts.result(ActResult.ANSWERED, {"status": 0, "flags": str(flags)})
         return flags
+
+    async def _intended(self, detail: dict[str, object]) -> bool:
+        """False: it grew old before it was confirmed (a database was away, the process stood still), and nothing was sent."""
+        acts = self._connection.acts
+        await acts.intend("override", detail)
+        try:
+            await acts.confirm()
+        except (NotSent, *REFUSALS) as no:
+            acts.result(ActResult.ABSENT, {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
+            if not isinstance(no, NotSent):
+                raise
+            return False
+        except BaseException:
+            acts.result(ActResult.ABSENT, {"error": "interrupted before it was sent"})
+            raise
+        return True
 
     async def _read(self, *first: Request) -> BootFlags:
         try:

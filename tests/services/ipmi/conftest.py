@@ -51,4 +51,4 @@ class Bench:
         return self.clock.deadline(max(seconds, 30.0 * self.speed))
 
 
-__all__ = ["Bench", "PowerState"]
+__all__ = ["Bench", "PowerState", "Told"]

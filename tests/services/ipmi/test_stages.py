@@ -12,12 +12,12 @@ from quads_tui.emulators.bmc.hardware import PowerState
 from quads_tui.emulators.ipmi import faults
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
-from quads_tui.rollout.ports import Stopping
+from quads_tui.rollout.ports import NotSent, Stopping
 from quads_tui.services.ipmi.process import Account, run_ipmitool
 from tests.ipmi_bmc import GUID, EmulatedBmc, emulated, needs_ipmitool
 from tests.waiting import until
 
-from .conftest import Bench
+from .conftest import Bench, Told
 
 pytestmark = needs_ipmitool
 
@@ -182,6 +182,39 @@ async def test_what_the_last_check_refuses_is_not_sent_and_leaves_no_session() -
         with pytest.raises(Stopping):
             await bench.client().ensure_off(bench.deadline())
         assert (bmc.hardware.resets, bench.told.results, bmc.service.sessions.open()) == (0, ["absent"], [])
+
+
+class Late(Told):
+    """Each act grows old once before it is sent: the database was away, or the process stood still."""
+
+    async def confirm(self) -> None:
+        await super().confirm()
+        if self.results.count("absent") < len({act for act, _ in self.intents}):
+            raise NotSent("too much time passed")
+
+
+async def test_an_act_that_grew_old_before_it_was_sent_is_intended_again() -> None:
+    async with emulated() as bmc:
+        bench = Bench(bmc.address)
+        client = bench.client(told=(told := Late()))
+        client.pin(await client.identify(()))
+        await client.ensure_off(bench.deadline())
+        await client.ensure_pxe_next(bench.deadline())
+        assert bmc.hardware.boot.effective and bmc.hardware.resets == 1
+        assert [act for act, _ in told.intents] == ["reset", "reset", "override", "override"]
+        assert told.results == ["absent", "answered"] * 2
+
+
+async def test_boot_flags_that_are_never_sent_fail_the_stage_in_words() -> None:
+    async with emulated() as bmc:
+        bench = Bench(bmc.address)
+        bench.told.last_word = NotSent("too much time passed")
+        client = bench.client()
+        client.pin(await client.identify(()))
+        with pytest.raises(StageFailure, match="the boot flags were not sent") as failure:
+            await client.ensure_pxe_next(bench.clock.now())
+        assert failure.value.cause is Cause.BUSY and bench.told.results == ["absent"]
+        assert not bmc.hardware.boot.effective
 
 
 async def test_a_cancelled_call_closes_its_session() -> None:
