@@ -151,7 +151,8 @@ class HostStages:
 
     async def _own(self) -> str:
         ports = self.ports
-        await self.writes.owner(self.acts)
+        if not await self.writes.owner(self.acts):
+            return "the planned owner is set already"
         self.acts.note("written; waiting until a read of Foreman confirms the new owner", waits=True)
         record = await ports.gate.watch(self.plan.name, ports.watch.record(self.plan.name), ports.patience())
         if not record.has(self._goal.target.attributes()):

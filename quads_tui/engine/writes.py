@@ -12,7 +12,7 @@ from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.plan import HostPlan, Target
 from quads_tui.rollout.ports import REFUSALS, NotSent, OutcomeHidden, Probe, QueueAway, Ticket, WriteAbsent
 from quads_tui.rollout.repairs import GIVE_BACK
-from quads_tui.rollout.stages import ActResult
+from quads_tui.rollout.stages import ActResult, Stage
 from quads_tui.rollout.waits import FOR_ITS_TURN
 
 from .memory import HostMemory
@@ -125,15 +125,20 @@ class HostWrites:
                 Cause.FOREMAN, "Foreman accepted the cancellation of build mode, but still shows the host in build mode"
             )
 
-    async def owner(self, acts: HostSideEffects) -> None:
-        """Ownership alone (`wipe: false`)."""
-        ports = self._ports
+    async def owner(self, acts: HostSideEffects) -> bool:
+        """Ownership alone (`wipe: false`). False: an earlier write has done it, of another process or of an earlier attempt."""
+        ports, memory = self._ports, self._memory
+        if memory.attempts.get(Stage.FOREMAN_BUILD, 1) > 1:  # an attempt that a crash interrupted counts too
+            record = await ports.foreman.host(self._host)
+            if record is not None and record.has(self._target.attributes()):
+                return False
         await self._write(
             acts,
             "owner",
             self._target.attributes(),
             lambda ticket, progress: ports.foreman.set_owner(ticket, self._host, self._target, progress),
         )
+        return True
 
     async def give_back(self, acts: HostSideEffects, host: HostPlan) -> None:
         """The owner that it had when the plan was made, and out of build mode."""

@@ -240,6 +240,7 @@ def test_kinds_without_a_build_go_on_too(kind: Kind, target: Target) -> None:
             assert ends(lab.rollout) == {HostStatus.DONE: 3}
             assert {m.wipes for m in lab.world.machines.values()} == {0}
             assert lab.world.peak_writes <= 1
+            assert set(lab.world.writes.values()) == ({1} if kind is Kind.OWNERSHIP else set()), f"killed at {at}"
 
         in_virtual_time(once)
 
