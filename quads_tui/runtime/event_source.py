@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -44,6 +45,8 @@ class JournalSource:
 
     def __init__(self, path: Path) -> None:
         self._reader = JournalReader(path)
+        self._reading = threading.Lock()  # by a thread, which goes on when the task that waits for it is cancelled
+        self._closed = False
         self._last = 0
         self._sampled = 0.0
 
@@ -51,6 +54,15 @@ class JournalSource:
         return await asyncio.to_thread(self._read)
 
     def _read(self) -> tuple[list[Event], list[StoredSample]]:
+        with self._reading:
+            if self._closed:
+                return [], []
+            found = self._news()
+            if self._closed:
+                self._reader.close()
+            return found
+
+    def _news(self) -> tuple[list[Event], list[StoredSample]]:
         events = list(self._reader.events(self._last))
         samples = list(self._reader.samples(self._sampled))
         if events:
@@ -66,4 +78,8 @@ class JournalSource:
         return self._reader.exchanges(host)
 
     def close(self) -> None:
-        self._reader.close()
+        """While a thread reads, SQLite would end the process with a segmentation fault: then that thread closes it."""
+        self._closed = True
+        if self._reading.acquire(blocking=False):
+            self._reader.close()
+            self._reading.release()

@@ -1,15 +1,21 @@
-"""The clock of who watches: it stands still at the last sign of life while no process carries the rollout."""
+"""Who watches: its clock stands still at the last sign of life while no process carries the rollout, and it may leave at any time."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from pathlib import Path
+
+import pytest
 
 from quads_tui.journal.catalogue import find
 from quads_tui.rollout.events import RolloutStarted, StageChanged
 from quads_tui.rollout.metrics import LaneState, lane_facts
 from quads_tui.rollout.stages import Stage, StageStatus
+from quads_tui.runtime.event_source import JournalSource
 from quads_tui.runtime.journal_follower import follow
+from tests.waiting import PATIENCE, until
 
 from .test_rollout_index import journal
 
@@ -40,3 +46,31 @@ async def test_the_clock_stands_at_the_last_sign_of_life_and_goes_on_with_who_re
     finally:
         follower.close()
         await store.close()
+
+
+async def test_a_journal_is_not_closed_under_the_thread_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await journal(tmp_path, "r1", time.time())
+    source = JournalSource(find(tmp_path, "r1").directory / "journal.db")
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    news, close = source._news, source._reader.close
+
+    def slowly() -> object:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return news()
+
+    def closes() -> None:
+        close()
+        closed.set()
+
+    monkeypatch.setattr(source, "_news", slowly)
+    monkeypatch.setattr(source._reader, "close", closes)
+    reading = asyncio.ensure_future(source.read())
+    await until(begun.is_set)
+    reading.cancel()  # who watches has left; the thread goes on
+    source.close()
+    assert not closed.is_set()
+    go_on.set()
+    await until(closed.is_set)
+    assert await source.read() == ([], [])
+    await store.close()
