@@ -132,13 +132,14 @@ def leaving(verb: str, left_as: HostStatus, back: tuple[str, str], gentler: str)
         counts = Counter(map(leaves_from, hosts))
         back_again = f"{back[0]} {'it' if len(hosts) == 1 else 'them'}{back[1]}"
         armed = sum(is_disarmed_by_it(host) for host in hosts)
-        number = f", disarm {armed}" if armed and len(hosts) > 1 else ""
+        first = "" if not armed else "disarm and " if len(hosts) == 1 else f"disarm {armed}, "
+        some = _n(len(hosts))
         return Effects(
             happens=tuple(_left(place, counts[place], left_as) for place in Place if counts[place]),
             lost=f"Lost: the steps done so far; {back_again}, from the first stage."
             if counts[Place.UNDER_WAY]
             else f"Nothing is lost; {back_again}.",
-            yes=f"{verb}{' and disarm' if armed and not number else ''} {_n(len(hosts))}{number}",
+            yes=first + (f"mark {some} as {left_as.value}" if only_marked(hosts) else f"{verb} {some}"),
             gentler=gentler,
             kinds=frozenset(counts),
         )
@@ -162,6 +163,11 @@ def leaves_from(host: HostState) -> Place:
     if host.status.is_final:
         return Place.ARMED if host.armed else Place.ENDED
     return Place.UNDER_WAY if host.attempts else Place.UNTOUCHED
+
+
+def only_marked(hosts: Sequence[HostState]) -> bool:
+    """By a skip or a hold: all have ended, so nothing is left to be stopped."""
+    return all(leaves_from(host) in (Place.ENDED, Place.ARMED) for host in hosts)
 
 
 def is_disarmed_by_it(host: HostState) -> bool:

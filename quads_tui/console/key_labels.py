@@ -12,7 +12,7 @@ from quads_tui.rollout.retries import retry_effect
 from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 
-from .consequences import Place, is_disarmed_by_it, leaves_from, retry_place
+from .consequences import Place, is_disarmed_by_it, leaves_from, only_marked, retry_place
 from .key_actions import KeyAction
 from .questions import pause_reasons
 
@@ -24,11 +24,9 @@ class Room(IntEnum):
     SHORT = 1
     LITTLE = 2
     FEW = 3
-    LESS = 4
-    ALL = 5
+    ALL = 4
 
 
-_ENDED = (Place.ENDED, Place.ARMED)
 _NAMED = 12  # cells of the longest name that the keys of a host stand behind
 
 
@@ -59,7 +57,7 @@ class KeyLabels:
         match action.name:
             case "disarm":
                 if one:
-                    return "disarm only" if room > Room.FEW else "disarm"
+                    return f"disarm, stays {self._hosts[0].status.value}" if room > Room.SHORT else "disarm"
                 return f"disarm {self._armed:,} armed"
             case "skip":
                 number -= self._statuses[HostStatus.SKIPPED]  # those it can only give another reason
@@ -67,9 +65,9 @@ class KeyLabels:
                     return ""
                 if one:
                     return _skipping(self._hosts[0], room)
-                ended = all(leaves_from(host) in _ENDED for host in self._hosts if host.status in action.statuses)
-                words = f"mark {number:,} as skipped" if ended and room > Room.FEW else f"skip {number:,}"
-                return words + (f", disarm {self._disarmed:,}" if self._disarmed else "")
+                marked = only_marked([host for host in self._hosts if host.status in action.statuses])
+                words = f"mark {number:,} as skipped" if marked and room > Room.FEW else f"skip {number:,}"
+                return (f"disarm {self._disarmed:,}, " if self._disarmed else "") + words
             case "retry" | "restart":
                 return self._retrying(action, "" if one else f" {number:,}", short=room <= Room.SHORT)
             case _:
@@ -91,19 +89,17 @@ class KeyLabels:
             return action.label if rollout.counts[HostStatus.QUEUED] else ""
         if action.name == "leave" and room is Room.LEAST:
             return "leave"
-        if action.name == "leave" and room >= Room.FEW and rollout.over_at is None and rollout.time.carried:
-            return f"{action.label if room is Room.ALL else 'leave'}, rollout continues"
+        if action.name == "leave" and room > Room.SHORT and rollout.over_at is None and rollout.time.carried:
+            return f"leave, rollout {'continues' if room > Room.LITTLE else 'runs'}"
         return action.label
 
 
 def _skipping(host: HostState, room: Room) -> str:
-    place = leaves_from(host)
-    if place is Place.INSTALLING:
+    if leaves_from(host) is Place.INSTALLING:
         return "skip, install continues"
-    disarmed = ", disarm" if is_disarmed_by_it(host) else ""
-    if room <= Room.SHORT or (room is Room.LITTLE and (disarmed or place not in _ENDED)):
-        return f"skip{disarmed}"
-    if place not in _ENDED:
-        return f"skip host{disarmed}"
-    # Nothing is left to be stopped.
-    return f"mark {'as ' if room > Room.FEW else ''}skipped{disarmed}"
+    disarmed = "disarm, " if is_disarmed_by_it(host) else ""
+    if room <= Room.SHORT or (room is Room.LITTLE and (disarmed or not only_marked([host]))):
+        return f"{disarmed}skip"
+    if not only_marked([host]):
+        return f"{disarmed}skip host"
+    return f"{disarmed}mark {'as ' if room > Room.FEW else ''}skipped"

@@ -191,15 +191,14 @@ def _rate(rollout: Rollout, meters: Meters, forecast: Forecast, room: int) -> Te
     idle = f", Foreman idle {100 * share:.0f} %" if seconds > 1 else ""
     over = f"{idle} of the last {duration(seconds * rollout.speed)}" if idle else ""
     last = "" if forecast.written_at is None else rollout.time.clock(forecast.written_at, forecast.at)
-    # The gaps between them are why a minute has fewer writes than its seconds over those that one usually takes.
-    of = f" (last {len(rollout.durations.between)} writes, gaps included)"
+    of = f" on average of the last {counted(len(rollout.durations.between), 'write')}"
     line = Text()
     for pace, words, free in (
         (" a minute", of, over),
         (" a minute", of, idle),
         (" a minute", of, ""),
-        (" a minute", ", gaps included", ""),
-        ("/min", ", gaps included", ""),
+        (" a minute", " on average", ""),
+        ("/min", " on average", ""),
         ("/min", "", ""),
     ):
         known = [(f"{rate:.1f}", STRONG), (pace, ""), (words, QUIET)] if rate else [("rate not known yet", QUIET)]

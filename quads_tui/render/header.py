@@ -15,6 +15,7 @@ from quads_tui.rollout.waits import paused_subject
 
 from .eta import bound_words, header_words
 from .host_bar import ORDER, HostShares
+from .host_filter import NOT_VERIFIED
 from .line import fitted
 from .names import clouds_name
 from .numbers import count, duration, latency
@@ -75,7 +76,7 @@ def _badge(title: str, rollout: Rollout, wide: bool) -> str:
     time = rollout.time
     title = title.replace("REHEARSAL", "REHEARSAL: emulated") if wide else title
     if wide and not time.is_real:
-        return f"{title}, {time.speed:g}x speed" if title else f"emulated time ({time.speed:g}x)"
+        return f"{title}, {time.speed:g}x" if title else f"emulated time ({time.speed:g}x)"
     return " ".join(filter(None, (title, time.speed_words)))
 
 
@@ -192,7 +193,7 @@ def unverified_words(rollout: Rollout) -> str:
     built = [host for host in hosts if host.kind is Kind.BUILD]  # the others are powered off, and nothing else
     done = sum(host.status is HostStatus.DONE or host.stage is Stage.INSTALL for host in built or hosts)
     words = f"{done} {'wiped' if built else 'powered off'}{'' if done else ' yet'}"
-    return f"{len(hosts)} not verified: {f'{held} held, ' if held else ''}{words}"
+    return f"{len(hosts)} not verified{f': {held} held, ' if held else ' (accepted): '}{words}"
 
 
 def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
@@ -202,11 +203,16 @@ def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
 
 
 def meanings(rollout: Rollout, room: int) -> str:
-    """Of words of the first line, where they fit: why hosts are not verified, and what the speed of a rehearsal is."""
+    """Of words of the first line, where they fit: why hosts are not verified and which, and what the speed of a rehearsal is."""
     time = rollout.time
-    first = ("the BMC reports nothing to compare with Foreman", "nothing to compare with Foreman") if rollout.unverified else ()
-    speed = "" if time.is_real else f"   {time.speed:g}x: 1 h here takes {duration(3600 / time.speed)}"
-    why = [f"   not verified: {words}" for words in first]
+    speed = "" if time.is_real else f"   {time.speed:g}x: 1 h takes {duration(3600 / time.speed)}"
+    which = f"/verified:{NOT_VERIFIED}"  # the filter
+    first = (
+        f"not verified: the BMC reports nothing to compare with Foreman ({which} lists them)",
+        f"not verified ({which}): the BMC reports nothing to compare",
+        f"not verified ({which}): nothing to compare",
+    )
+    why = [f"   {words}" for words in first] if rollout.unverified else []
     ways = [*(words + speed for words in why), *why, speed]
     return next((way for way in ways if len(way) <= room), "")
 

@@ -34,6 +34,9 @@ _DEAR = re.compile(r"\)[*+?{]|\\[1-9]|\(\?")  # repeated groups, references back
 _WORD = re.compile(r'(!?)(?:([a-z]+):)?(?:"([^"]*)"?|(\S+))')
 
 
+NOT_VERIFIED = "no"  # the field verified of a host whose machine nobody could compare with Foreman's
+
+
 def _rack(host: HostState) -> str:
     """What stands before the first dash of names such as f21-h05-000-r650.example.com."""
     return host.short.partition("-")[0]
@@ -51,6 +54,7 @@ FIELDS: Mapping[str, Callable[[HostState], str]] = {
     "cause": lambda host: f"{host.cause or ''} {host.reason}",
     "note": lambda host: host.note,
     "safety": lambda host: host.safety.value if host.left_behind else "",
+    "verified": lambda host: NOT_VERIFIED if host.unverified else "yes" if host.machine else "",
 }
 
 

@@ -109,7 +109,7 @@ class Columns:
                 case Column.TRY:
                     title = "ATTEMPT"
                 case Column.FOR:
-                    title = f"{'SINCE':>10}"
+                    title = f"{'IN STAGE':>10}"
                 case Column.NOTE:
                     title = "  NOTE"
                 case _:
@@ -175,7 +175,7 @@ def host_row(
                 parts.append((f"{host.attempt or '':>4}   ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
             case Column.FOR:
                 seconds = (now - host.since) * speed if host.since else 0.0
-                parts.append((f"{_ago(seconds):>10}", ""))
+                parts.append((f"{_ago(seconds) if host.status.is_final else _so_far(seconds):>10}", ""))
             case Column.NOTE:
                 parts += _note(host, note, columns.width - _cells(parts), symbols, ink)
             case _:
@@ -203,9 +203,19 @@ def _cells(parts: Sequence[tuple[str, str]]) -> int:
     return sum([len(words) if words.isascii() else cell_len(words) for words, _ in parts])
 
 
-def _ago(seconds: float) -> str:
+def _so_far(seconds: float) -> str:
     """In ten cells: of many hours no minutes."""
     return duration(seconds if seconds < _HOURS else round(seconds / 3600) * 3600) if seconds >= 1 else ""
+
+
+def _ago(seconds: float) -> str:
+    """When the host ended, in ten cells: of a hundred minutes and more the hours alone."""
+    if seconds < 1:
+        return ""
+    if seconds < 89.5:
+        return f"{seconds:.0f} s ago"
+    minutes = round(seconds / 60)
+    return f"{minutes} min ago" if minutes < 100 else f"{round(seconds / 3600)} h ago"
 
 
 def _note(host: HostState, note: HostNote, room: int, symbols: Symbols, ink: Callable[[str], str]) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .bmc_report import BmcReport, report_from
@@ -80,6 +81,7 @@ class HostState:
     timeline: Timeline = field(default_factory=Timeline)
     spans: StageSpans = field(default_factory=StageSpans)
     machine: str = ""  # that was identified, in words; empty: not yet
+    unverified: str = ""  # why nobody compared its machine with Foreman's host
     report: BmcReport | None = None  # what its BMC told when an operator asked last
     reported_at: float = 0.0  # real time of that
     comments: tuple[HostComment, ...] = ()  # the newest last
@@ -164,7 +166,8 @@ class Rollout:
         self.to_install: set[str] = set()  # hosts to be built that stand after their first stage, and have not ended
         self.groups: dict[tuple[Stage | None, Cause, str], FailureGroup] = {}
         self.armed: dict[str, None] = {}
-        self.unverified = {host.name: host.unverified for host in plan.not_verified}  # host: why nobody compared its machine
+        for known in plan.not_verified:
+            self.hosts[known.name].unverified = known.unverified
         self.powered_off_waiting: dict[str, None] = {}  # powered off, or on the way to it, and not yet written
         self.write_next: dict[str, None] = {}  # hosts that an operator wants written before all others, in this order
         self.paused: dict[str, str] = {}  # what -> why
@@ -181,6 +184,11 @@ class Rollout:
         self.stage_history = StageHistory()
 
     @property
+    def unverified(self) -> Mapping[str, str]:
+        """Why nobody compared the machine of these hosts with Foreman's host."""
+        return {name: host.unverified for name, host in self.hosts.items() if host.unverified}
+
+    @property
     def first_write_verified(self) -> bool:
         """Foreman showed a host of ours in build after our write. Ownership, parameters and what others built never count."""
         return self.refusals.first_write_verified
@@ -192,8 +200,7 @@ class Rollout:
 
     def new_host_paused(self, host: str) -> str:
         """What holds a host back that has not begun: a member of `paused`, or nothing."""
-        held = model_pause(self.hosts[host].model)
-        found = (ADMISSION, held, self.canaries.paused(host))
+        found = (ADMISSION, model_pause(self.hosts[host].model), self.canaries.paused(host))
         return next((what for what in found if what in self.paused), "")
 
     def outage_of(self, host: str) -> Outage | None:
@@ -227,8 +234,7 @@ class Rollout:
 
     @property
     def left_armed(self) -> list[str]:
-        """Hosts that nobody works on and whose next boot reinstalls them: while the rollout runs, those on their way to their
-        install are armed too, and no alarm."""
+        """Hosts that nobody works on and whose next boot reinstalls them. Armed on the way to an install is no alarm."""
         over = self.ended_at is not None or not self.time.carried
         return [name for name in self.armed if over or self.hosts[name].status.is_final]
 
@@ -277,10 +283,10 @@ class Rollout:
         elif isinstance(event, Paused):
             if event.paused:
                 self.paused[event.what] = event.why or event.who
-                (self.paused_by_safety.add if event.who == SAFETY else self.paused_by_safety.discard)(event.what)
             else:
                 self.paused.pop(event.what, None)
-                self.paused_by_safety.discard(event.what)
+            by_safety = event.paused and event.who == SAFETY
+            (self.paused_by_safety.add if by_safety else self.paused_by_safety.discard)(event.what)
             self.durations.apply(event)
         elif isinstance(event, OutageChanged):
             self.outages.apply(event)
@@ -331,10 +337,7 @@ class Rollout:
             words = f"hook {event.hook} {'done' if event.ok else 'failed'} after {event.seconds:.0f} s{output}"
             host.timeline.add(TimelineEntry(event.at, host.stage, words))
         elif isinstance(event, Identified):
-            self.unverified.pop(host.name, None)
-            if event.unverified:
-                self.unverified[host.name] = event.unverified
-            host.machine = event.machine
+            host.machine, host.unverified = event.machine, event.unverified
             words = f"; not verified: {event.unverified}" if event.unverified else ""
             host.timeline.add(TimelineEntry(event.at, host.stage, f"machine: {event.machine}{words}"))
         elif isinstance(event, BmcReported):

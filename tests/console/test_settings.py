@@ -168,7 +168,8 @@ async def test_the_next_console_looks_as_the_last_one_was_left(tmp_path: Path) -
             "5)",
             "STATE",
             "ATTEMPT",
-            "SINCE",
+            "IN",
+            "STAGE",
             "NOTE",
         ]
         app.run_command("columns model,nmae")

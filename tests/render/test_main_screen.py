@@ -11,7 +11,7 @@ from quads_tui.render.eta import header_words
 from quads_tui.render.host_row import Columns, heading, host_row
 from quads_tui.render.symbols import BRAILLE
 from quads_tui.render.wait_reason import HostNote, HostWord
-from quads_tui.rollout.events import HostArmed
+from quads_tui.rollout.events import HostArmed, Identified
 from quads_tui.rollout.forecast import Bound, Forecast, forecast
 from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
@@ -99,21 +99,22 @@ def test_what_is_usual_and_what_is_the_average_say_of_how_many_writes_they_are()
     lines = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=120, height=7)]
     assert " writing  f01-h01   1 s so far; a write usually takes 1.7 s (last 30 writes)" in lines[1]
     count = len(model.durations.between)
-    assert f" writes   34.2 a minute (last {count} writes, gaps included), Foreman idle " in lines[3]
+    assert f" writes   34.2 a minute on average of the last {count} writes, Foreman idle " in lines[3]
     assert " % of the last 2 min, until about " in lines[3]
     narrow = [line.plain for line in boxes.queue_box(model, gauges, told, own=8000.0, width=60, height=7)]
     assert " writing  f01-h01   1 s so far, usually 1.7 s " in narrow[1]
-    assert " writes   34.2 a minute, gaps included, until about " in narrow[3] and "…" not in narrow[1] + narrow[3]
+    assert " writes   34.2 a minute on average, until about " in narrow[3] and "…" not in narrow[1] + narrow[3]
 
 
 def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns() -> None:
     model = rollout()
     model.time.speed = 30.0
-    model.unverified.update(dict.fromkeys(list(model.hosts)[:23], "no MACs"))
+    for name in list(model.hosts)[:23]:
+        model.apply(Identified(NOW, name, "UUID 1", "no MACs"))
     line = header.title_line(model, now=NOW, width=120, title="REHEARSAL", control="you have control", warnings=()).plain
     for words in (
-        "cloud02  23 not verified: ",
-        " REHEARSAL: emulated, 30x speed ",
+        "cloud02  23 not verified (accepted): ",
+        " REHEARSAL: emulated, 30x ",
         "you have control",
         "now ",
         "running ",
@@ -185,11 +186,12 @@ def test_below_the_table_words_of_the_first_line_are_explained_where_they_fit() 
     model = rollout()
     assert header.meanings(model, 200) == ""
     model.time.speed = 30.0
-    assert header.meanings(model, 200) == "   30x: 1 h here takes 2 min"
-    model.unverified["f01-h01"] = "no MACs"
-    longest = "   not verified: the BMC reports nothing to compare with Foreman   30x: 1 h here takes 2 min"
+    assert header.meanings(model, 200) == "   30x: 1 h takes 2 min"
+    model.apply(Identified(NOW, next(iter(model.hosts)), "UUID 1", "no MACs"))
+    why = "the BMC reports nothing to compare with Foreman"
+    longest = f"   not verified: {why} (/verified:no lists them)   30x: 1 h takes 2 min"
     assert header.meanings(model, 200) == longest
-    short = "   not verified: nothing to compare with Foreman   30x: 1 h here takes 2 min"
+    short = "   not verified (/verified:no): the BMC reports nothing to compare   30x: 1 h takes 2 min"
     for room in range(len(longest)):
         assert len(header.meanings(model, room)) <= room
     assert header.meanings(model, len(longest) - 1) == short

@@ -243,7 +243,7 @@ class TableScreen(View):
         state += f" shown, {total:,} in all" if len(table.shown) != total else ""
         state += f"   {len(table.marks)} marked" if table.marks else ""
         state = f"{state}   {self._filter.problem}" if self._filter.problem else state + self._filter.state
-        room = 0 if self.context.flash or self.size.width < header.WIDE else self.size.width - len(state)
+        room = 0 if self.context.flash else self.size.width - len(state)
         return state + header.meanings(self.context.rollout, room)
 
     def _works_here(self, where: str, dangerous: bool, *, some: bool) -> bool:

@@ -33,7 +33,9 @@ from quads_tui.rollout.stages import HostStatus
 Named = tuple[KeyAction, str]
 """An action, and what its key is called in the last line."""
 _ROOMS = (  # how many words the keys have, and the priority from which on none is left out for them; the best first
-    *((room, 5) for room in sorted(Room, reverse=True)),
+    (Room.ALL, 5),
+    (Room.FEW, 5),
+    (Room.LITTLE, 6),
     (Room.SHORT, 7),
     (Room.LEAST, 99),
 )
