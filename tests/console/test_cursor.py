@@ -56,7 +56,7 @@ async def test_a_key_after_a_look_at_it_means_the_host_that_came_first() -> None
         name = fails(d, after=60)
         d.seconds += 2.1
         await press_at_once(d, "s")
-        assert f"Skip {d.model.hosts[name].short}, failed at Power on and ARMED?" in d.text
+        assert f"Mark {d.model.hosts[name].short}, failed at Power on and ARMED, as skipped?" in d.text
 
 
 async def test_an_action_fixes_the_cursor_to_its_host_until_home() -> None:
@@ -100,7 +100,7 @@ async def test_what_a_key_has_listed_is_meant_at_once() -> None:
     async with desk() as d:
         await d.press("j", "slash", *"stage:install", "enter")
         await press_at_once(d, "s")
-        assert f"Skip {d.model.hosts[d.app.table.cursor].short}, " in d.text
+        assert f"Mark {d.model.hosts[d.app.table.cursor].short}, " in d.text
 
 
 async def test_failures_that_are_gone_leave_no_other_ones_in_their_place_unsaid() -> None:

@@ -209,7 +209,7 @@ def test_a_shift_with_the_console_by_keys_alone(pane: Pane, lab: Lab) -> None:
     pane.keys("Escape")
     pane.shows("failures only")
     pane.keys("s")
-    pane.shows("Skip ", failed)
+    pane.shows("Mark ", failed)
     pane.answer("y")
     skipped = "skipped 1"
     while skipped not in (
