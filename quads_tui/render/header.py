@@ -26,6 +26,7 @@ _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 WIDE = 110  # cells from which on there is room for whole words
 _GAP = "   "
+_ACCEPTED = " (accepted)"  # who confirmed the plan, or the site file, let them be acted on
 _ESTIMATE = 50  # cells that the estimate gets before the program's own lateness does
 
 
@@ -56,12 +57,13 @@ def title_line(
     # which of the times is which.
     unverified = unverified_words(rollout) if width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
-    hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
+    hosts, *fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
+    fewest += [words.replace(_ACCEPTED, "") for words in fewest if _ACCEPTED in words]
     named, ways = f"quads-tui  {clouds}", []
     if wide:
         ways.append((named, hosts, _clock(rollout, now, words=True, start=True)))
     for clock in (_clock(rollout, now, words=True), _clock(rollout, now)):
-        ways += [(named, hosts, clock), (clouds, hosts, clock), (clouds, fewest, clock)]
+        ways += [(named, hosts, clock), (clouds, hosts, clock), *((clouds, few, clock) for few in fewest)]
     for first, number, clock, said in [*((*way, rest) for way in ways), (*ways[-1], alone)]:
         left = Text(" ").append(first, STRONG).append(number).append_text(said)
         if left.cell_len + 2 + clock.cell_len <= width:
@@ -193,7 +195,7 @@ def unverified_words(rollout: Rollout) -> str:
     built = [host for host in hosts if host.kind is Kind.BUILD]  # the others are powered off, and nothing else
     done = sum(host.status is HostStatus.DONE or host.stage is Stage.INSTALL for host in built or hosts)
     words = f"{done} {'wiped' if built else 'powered off'}{'' if done else ' yet'}"
-    return f"{len(hosts)} not verified{f': {held} held, ' if held else ' (accepted): '}{words}"
+    return f"{len(hosts)} not verified{f': {held} held, ' if held else f'{_ACCEPTED}: '}{words}"
 
 
 def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:

@@ -15,6 +15,7 @@ from quads_tui.rollout.events import HostArmed, Identified
 from quads_tui.rollout.forecast import Bound, Forecast, forecast
 from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
 from tests.console.feed import NOW, meters, rollout
@@ -162,6 +163,17 @@ def test_a_time_of_many_hours_moves_no_note_out_of_its_column(width: int) -> Non
             note=HostNote("BMC unreachable"),
         ).plain
         assert row.index("BMC unreachable") == note and row[note - 3] != " "
+
+
+def test_which_time_is_which_is_worth_more_than_that_hosts_were_accepted() -> None:
+    model = rollout()
+    for name in list(model.hosts)[:23]:
+        model.apply(Identified(NOW, name, "UUID 1", "no MACs"))
+    for seconds, accepted in ((60, True), (3600 * 10 + 60 * 59, False)):
+        model.time = RolloutTime(30.0)
+        model.time.begin(NOW - seconds / 30, 30.0)
+        line = header.title_line(model, now=NOW, width=120, title="REHEARSAL", control="you have control", warnings=()).plain
+        assert (" (accepted)" in line, "now " in line, "running " in line) == (accepted, True, True)
 
 
 @pytest.mark.parametrize("width", range(60, 110, 5))
