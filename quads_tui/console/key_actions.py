@@ -131,7 +131,7 @@ KEY_ACTIONS = (
         "columns",
         "",
         "",
-        "choose the columns of the table (no name: the usual ones): cloud, model, stage, state, hooks, try, for, note",
+        "choose the columns of the table (no name: the usual ones): cloud, model, stage, state, for, try, hooks, note",
         _TABLE,
         argument="NAME,NAME...",
     ),

@@ -98,8 +98,8 @@ def _skipping(host: HostState, room: Room) -> str:
     if leaves_from(host) is Place.INSTALLING:
         return "skip, install continues"
     disarmed = "disarm, " if is_disarmed_by_it(host) else ""
-    if room <= Room.SHORT or (room is Room.LITTLE and (disarmed or not only_marked([host]))):
-        return f"{disarmed}skip"
     if not only_marked([host]):
-        return f"{disarmed}skip host"
-    return f"{disarmed}mark {'as ' if room > Room.FEW else ''}skipped"
+        return f"{disarmed}skip{' host' if room > Room.LITTLE else ''}"
+    if room <= Room.SHORT:
+        return f"{disarmed}skip"
+    return "disarm, becomes skipped" if disarmed else f"mark {'as ' if room > Room.FEW else ''}skipped"

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from quads_tui.rollout.forecast import Forecast
 from quads_tui.rollout.lateness import Lateness, late_short
-from quads_tui.rollout.stages import HostStatus, Kind, Stage
+from quads_tui.rollout.stages import HostStatus
 from quads_tui.rollout.state import HostState, Rollout
 from quads_tui.rollout.waits import paused_subject
 
@@ -26,7 +26,6 @@ _SHORTEST = 11  # cells that the time alone needs
 LATE = 0.05  # seconds of loop lag from which the screen says so
 WIDE = 110  # cells from which on there is room for whole words
 _GAP = "   "
-_ACCEPTED = " (accepted)"  # who confirmed the plan, or the site file, let them be acted on
 _ESTIMATE = 50  # cells that the estimate gets before the program's own lateness does
 
 
@@ -57,13 +56,12 @@ def title_line(
     # which of the times is which.
     unverified = unverified_words(rollout) if width >= WIDE else ""
     clouds, hosts = clouds_name(list(rollout.clouds)), f"  {count(len(rollout.hosts), 'host')}"
-    hosts, *fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
-    fewest += [words.replace(_ACCEPTED, "") for words in fewest if _ACCEPTED in words]
+    hosts, fewest = (f"{hosts}, {unverified}", f"  {unverified}") if unverified else (hosts, "")
     named, ways = f"quads-tui  {clouds}", []
     if wide:
         ways.append((named, hosts, _clock(rollout, now, words=True, start=True)))
     for clock in (_clock(rollout, now, words=True), _clock(rollout, now)):
-        ways += [(named, hosts, clock), (clouds, hosts, clock), *((clouds, few, clock) for few in fewest)]
+        ways += [(named, hosts, clock), (clouds, hosts, clock), (clouds, fewest, clock)]
     for first, number, clock, said in [*((*way, rest) for way in ways), (*ways[-1], alone)]:
         left = Text(" ").append(first, STRONG).append(number).append_text(said)
         if left.cell_len + 2 + clock.cell_len <= width:
@@ -78,7 +76,7 @@ def _badge(title: str, rollout: Rollout, wide: bool) -> str:
     time = rollout.time
     title = title.replace("REHEARSAL", "REHEARSAL: emulated") if wide else title
     if wide and not time.is_real:
-        return f"{title}, {time.speed:g}x" if title else f"emulated time ({time.speed:g}x)"
+        return f"{title} time, {time.speed:g}x" if title else f"emulated time ({time.speed:g}x)"
     return " ".join(filter(None, (title, time.speed_words)))
 
 
@@ -187,15 +185,13 @@ def _chips(rollout: Rollout, forecast: Forecast | None, *, failed: bool, words: 
 
 
 def unverified_words(rollout: Rollout) -> str:
-    """How many hosts have a machine that is not verified, and what has been done to them all the same; empty: none."""
+    """How many hosts have a machine whose identity is not verified, and how many of these are held for it; empty: none."""
     hosts = [rollout.hosts[name] for name in rollout.unverified]
     held = sum(_is_held_for_it(rollout, host) for host in hosts)
-    if not hosts or held == len(hosts):
-        return f"{held} not verified: held" if hosts else ""
-    built = [host for host in hosts if host.kind is Kind.BUILD]  # the others are powered off, and nothing else
-    done = sum(host.status is HostStatus.DONE or host.stage is Stage.INSTALL for host in built or hosts)
-    words = f"{done} {'wiped' if built else 'powered off'}{'' if done else ' yet'}"
-    return f"{len(hosts)} not verified{f': {held} held, ' if held else f'{_ACCEPTED}: '}{words}"
+    if not hosts:
+        return ""
+    left = f": {'' if held == len(hosts) else f'{held} '}held" if held else ""
+    return f"{len(hosts)} {'identity' if len(hosts) == 1 else 'identities'} not verified{left}"
 
 
 def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
@@ -205,16 +201,14 @@ def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
 
 
 def meanings(rollout: Rollout, room: int) -> str:
-    """Of words of the first line, where they fit: why hosts are not verified and which, and what the speed of a rehearsal is."""
+    """Of words of the first line, where they fit: which hosts are not verified and why, and what the speed of a rehearsal is."""
     time = rollout.time
-    speed = "" if time.is_real else f"   {time.speed:g}x: 1 h takes {duration(3600 / time.speed)}"
+    speed = "" if time.is_real else f"   emulated: 1 h takes {duration(3600 / time.speed)}"
     which = f"/verified:{NOT_VERIFIED}"  # the filter
-    first = (
-        f"not verified: the BMC reports nothing to compare with Foreman ({which} lists them)",
-        f"not verified ({which}): the BMC reports nothing to compare",
-        f"not verified ({which}): nothing to compare",
-    )
-    why = [f"   {words}" for words in first] if rollout.unverified else []
+    held = any(_is_held_for_it(rollout, rollout.hosts[name]) for name in rollout.unverified)
+    first = f"   identity not verified{'' if held else ' (accepted)'}: "
+    rest = (f"the BMC reports nothing to compare with Foreman; {which} lists the hosts", which) if rollout.unverified else ()
+    why = [first + words for words in rest]
     ways = [*(words + speed for words in why), *why, speed]
     return next((way for way in ways if len(way) <= room), "")
 

@@ -34,9 +34,9 @@ class Column(StrEnum):
     MODEL = "model"
     STAGE = "stage"
     STATE = "state"
-    HOOKS = "hooks"
-    TRY = "try"
     FOR = "for"
+    TRY = "try"
+    HOOKS = "hooks"
     NOTE = "note"
 
 
@@ -109,7 +109,7 @@ class Columns:
                 case Column.TRY:
                     title = "ATTEMPT"
                 case Column.FOR:
-                    title = f"{'IN STAGE':>10}"
+                    title = f"{'IN STAGE':<10}"
                 case Column.NOTE:
                     title = "  NOTE"
                 case _:
@@ -175,7 +175,7 @@ def host_row(
                 parts.append((f"{host.attempt or '':>4}   ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
             case Column.FOR:
                 seconds = (now - host.since) * speed if host.since else 0.0
-                parts.append((f"{_ago(seconds) if host.status.is_final else _so_far(seconds):>10}", ""))
+                parts.append((f"{_ago(seconds) if host.status.is_final else _so_far(seconds):<10}", ""))
             case Column.NOTE:
                 parts += _note(host, note, columns.width - _cells(parts), symbols, ink)
             case _:

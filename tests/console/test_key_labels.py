@@ -31,7 +31,7 @@ def test_keys_of_one_host_stand_behind_its_name_and_those_that_do_nothing_are_le
     model = rollout(60)
     (armed,) = model.left_armed
     failed = next(name for name in of(model, HostStatus.FAILED) if name != armed)
-    assert named(model, [armed]) == f"{armed[:7]}: retry from Power off, disarm, mark as skipped, disarm, stays failed"
+    assert named(model, [armed]) == f"{armed[:7]}: retry from Power off, disarm, becomes skipped, disarm, stays failed"
     assert named(model, [failed], marked=True) == f"{failed[:7]}: retry from Power off, mark as skipped"
     assert named(model, of(model, HostStatus.DONE)[:1]).endswith(": ")
     model.apply(HostChanged(NOW, failed, HostStatus.SKIPPED, safety=Safety.OFF))
@@ -106,10 +106,10 @@ def test_p_is_what_it_would_do_now_and_q_ends_no_rollout() -> None:
     [
         (
             (160, 40),
-            "retry from Power off  d disarm, stays failed  s disarm, mark as skipped  │ enter details  p pause new hosts  ? help  "
+            "retry from Power off  d disarm, stays failed  s disarm, becomes skipped  │ enter details  p pause new hosts  ? help  "
             "q leave, rollout continues",
         ),
-        ((120, 40), "from Power off  d disarm, stays failed  s disarm, skip  │ enter details  ? help  q leave, rollout runs"),
+        ((120, 40), "from Power off  d disarm, stays failed  s disarm, becomes skipped  │ ? help  q leave, rollout runs"),
         ((80, 24), "from OFF  d disarm  s disarm, skip  │ ? help  q leave screen"),
         ((60, 16), "from OFF  d disarm  │ ? help  q leave"),
     ],

@@ -93,8 +93,10 @@ async def test_every_screen_shows_the_clock_of_the_rollout_and_says_so(size: tup
         for words, text in seen.items():
             assert_own_time(text, words)
             assert "15:00" in text.splitlines()[0]
-            assert (" REHEARSAL: emulated, 30x " if size[0] > 100 else " REHEARSAL 30x speed ") in text.splitlines()[0]
-            rest = "".join(text.splitlines()[1:]).replace("   30x: 1 h takes 2 min", "", 1)  # what it means, on the table only
+            assert (" REHEARSAL: emulated time, 30x " if size[0] > 100 else " REHEARSAL 30x speed ") in text.splitlines()[0]
+            rest = "".join(text.splitlines()[1:]).replace(
+                "   emulated: 1 h takes 2 min", "", 1
+            )  # what it means, on the table only
             assert "30x" not in rest, "said once"
         assert "13:20:00 me: retry: a01-h00" in " ".join(seen["a notice"].split())
         assert "OFF started" in seen["Where its time went"]
@@ -108,7 +110,7 @@ async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: t
         for _ in range(5):
             d.app.context.meters.lateness.add(4.0)
         d.app.panels()
-        speed = ": emulated, 30x" if size[0] > 100 else " 30x speed"
+        speed = ": emulated time, 30x" if size[0] > 100 else " 30x speed"
         assert f" REHEARSAL{speed}  TOO SLOW" in d.text.splitlines()[0]
         d.model.outages.standing.clear()
         d.app.panels()

@@ -167,9 +167,9 @@ async def test_the_next_console_looks_as_the_last_one_was_left(tmp_path: Path) -
             "to",
             "5)",
             "STATE",
-            "ATTEMPT",
             "IN",
             "STAGE",
+            "ATTEMPT",
             "NOTE",
         ]
         app.run_command("columns model,nmae")

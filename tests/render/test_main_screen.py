@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,6 @@ from quads_tui.rollout.events import HostArmed, Identified
 from quads_tui.rollout.forecast import Bound, Forecast, forecast
 from quads_tui.rollout.metrics import InFlight, LaneState, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
-from quads_tui.rollout.rollout_time import RolloutTime
 from quads_tui.rollout.stages import HostStatus, Kind, Stage
 from quads_tui.rollout.state import Rollout
 from tests.console.feed import NOW, meters, rollout
@@ -114,8 +114,8 @@ def test_the_first_line_of_a_rehearsal_has_room_for_all_it_says_at_120_columns()
         model.apply(Identified(NOW, name, "UUID 1", "no MACs"))
     line = header.title_line(model, now=NOW, width=120, title="REHEARSAL", control="you have control", warnings=()).plain
     for words in (
-        "cloud02  23 not verified (accepted): ",
-        " REHEARSAL: emulated, 30x ",
+        "cloud02  23 identities not verified ",
+        " REHEARSAL: emulated time, 30x ",
         "you have control",
         "now ",
         "running ",
@@ -148,32 +148,21 @@ def test_neither_a_busy_machine_nor_armed_hosts_hide_what_limits_the_end(lag: fl
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_a_time_of_many_hours_moves_no_note_out_of_its_column(width: int) -> None:
+def test_a_row_says_how_long_it_is_in_its_stage_or_when_it_ended_and_its_note_stays_in_its_column(width: int) -> None:
     model = rollout(60)
     columns = Columns.of(model.plan, width, BRAILLE)
     note = heading(columns).plain.index("NOTE")
-    (host,) = (model.hosts[name] for name in model.left_armed)
-    for hours in (0.5, 1.95, 9.99, 57.5, 1234.5):
-        row = host_row(
-            host,
-            columns,
-            now=host.since + 3600 * hours,
-            speed=1.0,
-            word=HostWord.ARMED,
-            note=HostNote("BMC unreachable"),
-        ).plain
-        assert row.index("BMC unreachable") == note and row[note - 3] != " "
-
-
-def test_which_time_is_which_is_worth_more_than_that_hosts_were_accepted() -> None:
-    model = rollout()
-    for name in list(model.hosts)[:23]:
-        model.apply(Identified(NOW, name, "UUID 1", "no MACs"))
-    for seconds, accepted in ((60, True), (3600 * 10 + 60 * 59, False)):
-        model.time = RolloutTime(30.0)
-        model.time.begin(NOW - seconds / 30, 30.0)
-        line = header.title_line(model, now=NOW, width=120, title="REHEARSAL", control="you have control", warnings=()).plain
-        assert (" (accepted)" in line, "now " in line, "running " in line) == (accepted, True, True)
+    ended = {89: "89 s ago", 1800: "30 min ago", 5940: "99 min ago", 7200: "2 h ago", 3600 * 1234: "1234 h ago"}
+    so_far = {89: "89 s", 1800: "30 min", 5940: "1 h 39 min", 35940: "9 h 59 min", 3600 * 1234: "1,234 h"}
+    (armed,) = (model.hosts[name] for name in model.left_armed)
+    running = next(host for host in model.hosts.values() if host.status is HostStatus.RUNNING)
+    for host, state, words in ((armed, "ARMED ", ended), (running, "", so_far)):
+        for seconds, time in words.items():
+            word = HostWord.ARMED if state else HostWord.RUNNING
+            now = host.since + seconds
+            row = host_row(host, columns, now=now, speed=1.0, word=word, note=HostNote("BMC unreachable")).plain
+            assert row.index("BMC unreachable") == note
+            assert re.search(rf" {state} +{time} ", row)
 
 
 @pytest.mark.parametrize("width", range(60, 110, 5))
@@ -198,12 +187,12 @@ def test_below_the_table_words_of_the_first_line_are_explained_where_they_fit() 
     model = rollout()
     assert header.meanings(model, 200) == ""
     model.time.speed = 30.0
-    assert header.meanings(model, 200) == "   30x: 1 h takes 2 min"
+    assert header.meanings(model, 200) == "   emulated: 1 h takes 2 min"
     model.apply(Identified(NOW, next(iter(model.hosts)), "UUID 1", "no MACs"))
     why = "the BMC reports nothing to compare with Foreman"
-    longest = f"   not verified: {why} (/verified:no lists them)   30x: 1 h takes 2 min"
+    longest = f"   identity not verified (accepted): {why}; /verified:no lists the hosts   emulated: 1 h takes 2 min"
     assert header.meanings(model, 200) == longest
-    short = "   not verified (/verified:no): the BMC reports nothing to compare   30x: 1 h takes 2 min"
+    short = "   identity not verified (accepted): /verified:no   emulated: 1 h takes 2 min"
     for room in range(len(longest)):
         assert len(header.meanings(model, room)) <= room
     assert header.meanings(model, len(longest) - 1) == short

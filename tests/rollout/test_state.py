@@ -9,7 +9,7 @@ from functools import partial
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quads_tui.render.header import end_line, title_line
+from quads_tui.render.header import end_line, meanings, title_line
 from quads_tui.rollout.causes import Cause, group_of
 from quads_tui.rollout.events import (
     Event,
@@ -134,17 +134,17 @@ def test_a2_hosts_whose_machine_nobody_compared_are_counted_from_the_plan_and_fr
     rollout = Rollout("r1", plan)
     assert rollout.unverified == {first.name: "no MACs"}
     whole = partial(title_line, now=3.0, width=120, title="", control="", warnings=())
-    assert "  3 hosts, 1 not verified (accepted): 0 wiped yet" in whole(rollout).plain
+    assert "  3 hosts, 1 identity not verified  " in whole(rollout).plain
     asked = Rollout("r1", replace(plan, hosts=tuple(replace(host, accepted=False) for host in plan.hosts)))
-    assert "  3 hosts, 1 not verified: held" in whole(asked).plain, "it will be: nobody has accepted it"
+    assert "  3 hosts, 1 identity not verified: held" in whole(asked).plain, "it will be: nobody has accepted it"
     asked.apply(Identified(1.0, second.name, "UUID 1", "some MACs only"))
-    assert "  3 hosts, 2 not verified: 1 held, 0 wiped yet" in whole(asked).plain, "an operator has released it"
+    assert "  3 hosts, 2 identities not verified: 1 held" in whole(asked).plain, "an operator has released it"
     rollout.apply(Identified(1.0, second.name, "UUID 1", "some MACs only"))
     assert rollout.unverified == {first.name: "no MACs", second.name: "some MACs only"}
     rollout.apply(Identified(2.0, first.name, "UUID 2"))
     assert rollout.unverified == {second.name: "some MACs only"}
-    rollout.apply(StageChanged(3.0, second.name, Stage.INSTALL, StageStatus.STARTED, 1))
-    assert "  3 hosts, 1 not verified (accepted): 1 wiped  " in whole(rollout).plain
+    assert meanings(asked, 60) == "   identity not verified: /verified:no", "one of them is not accepted"
+    assert meanings(rollout, 60) == "   identity not verified (accepted): /verified:no"
     assert "1 not verified" in end_line(rollout, now=3.0, width=80, lag=0.0, forecast=None).plain
 
 

@@ -35,7 +35,7 @@ Named = tuple[KeyAction, str]
 _ROOMS = (  # how many words the keys have, and the priority from which on none is left out for them; the best first
     (Room.ALL, 5),
     (Room.FEW, 5),
-    (Room.LITTLE, 6),
+    (Room.LITTLE, 7),
     (Room.SHORT, 7),
     (Room.LEAST, 99),
 )
