@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from array import array
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ class Held:
     """CPU seconds of every turn of the loop that runs."""
 
     def __init__(self) -> None:
-        self.turns: list[float] = []
+        self.turns = array("d")  # half a million with 10,000 hosts: floats in a list would count as memory of the rollout
         loop: Any = asyncio.get_running_loop()
         turn = loop._run_once
 

@@ -15,7 +15,7 @@ class Machines:
     def __init__(self) -> None:
         self._machines: dict[tuple[str, str], Identity] = {}  # by rollout and host
         self._released: set[tuple[str, str]] = set()
-        self._by_mark: dict[tuple[str, str], dict[tuple[str, str], None]] = {}  # who has a machine with this mark
+        self._by_mark: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {}  # who has a machine with this mark
 
     def claim(self, rollout: str, host: str, machine: Identity) -> str:
         """Empty: the machine is this host's from now on. Else which other host has it, and why it is one machine, in words."""
@@ -36,7 +36,7 @@ class Machines:
         self._forget(ours)
         self._machines[ours] = machine
         for mark in machine.marks:
-            self._by_mark.setdefault(mark, {})[ours] = None
+            self._by_mark[mark] = (*self._by_mark.get(mark, ()), ours)
         self._released.discard(ours)
 
     def release(self, rollout: str, host: str) -> None:
@@ -65,7 +65,6 @@ class Machines:
         """The host has no machine; that it was released stands."""
         before = self._machines.pop(key, None)
         for mark in before.marks if before is not None else ():
-            holders = self._by_mark[mark]
-            del holders[key]
-            if not holders:
-                del self._by_mark[mark]
+            holders = tuple(one for one in self._by_mark.pop(mark, ()) if one != key)
+            if holders:
+                self._by_mark[mark] = holders

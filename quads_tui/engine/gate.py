@@ -81,7 +81,7 @@ class RolloutGate:
         self._begun: set[str] = set(self._places)  # have begun
         self._writing = ""  # before the first write is verified: whose turn it is
         self._had_turn: set[str] = set()
-        self._tried: Counter[tuple[str, str]] = Counter()  # hosts begun, by ("rack" or "model", its name)
+        self._tried: Counter[tuple[str, str]] = Counter()  # hosts begun before it, by ("rack" or "model", its name)
         self._turns: Queue = {}  # ready, and waiting for their turn to be written
         self._new: Queue = {}  # waiting to begin
         self._ranking = Ranking(
@@ -330,7 +330,8 @@ class RolloutGate:
         self._holds.let(host, stage)
         if host not in self._begun:
             self._begun.add(host)
-            self._tried.update(self._kin(host))
+            if not self._verified:
+                self._tried.update(self._kin(host))
         if self._limited(host, stage):
             if host not in self._places:
                 self._order.place_taken(host)

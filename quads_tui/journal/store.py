@@ -14,6 +14,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -37,11 +39,12 @@ create index exchange_host on exchange (host);
 
 _GATHER = 0.05  # seconds that a group may wait for more, where nobody waits for it: a transaction costs as much as twenty events
 
-_Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]
-_EVENT = "insert into event (body) values (?)"
-_SAMPLE = "insert into sample (at, body) values (?, ?)"
-_EXCHANGE = "insert into exchange (at, host, method, path, status, seconds, error) values (?, ?, ?, ?, ?, ?, ?)"
-_META = "insert or replace into meta (key, value) values (?, ?)"
+_Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]  # one of these statements and its values, for whom
+_EVENT = "insert into event (body) values"
+_SAMPLE = "insert into sample (at, body) values"
+_EXCHANGE = "insert into exchange (at, host, method, path, status, seconds, error) values"
+_META = "insert or replace into meta (key, value) values"
+_AT_ONCE = 50  # rows of one statement
 
 
 class JournalStore:
@@ -103,7 +106,7 @@ class JournalStore:
         """Raise the owner number: whoever had the journal open until now can no longer write to it, nor act."""
         self._db.execute("begin immediate")
         number = _owner(self._db) + 1
-        self._db.execute(_META, ("owner", json.dumps(number)))
+        self._insert(_META, [("owner", json.dumps(number))])
         self._db.execute("commit")
         return number
 
@@ -248,11 +251,9 @@ class JournalStore:
             if _owner(self._db) != self._owner:
                 self._db.execute("rollback")
                 return self._taken_over
-            for sql, values, _ in group:
-                if sql == _EVENT:
-                    self._db.execute(sql, (json.dumps(to_row(values[0])),))
-                elif sql:
-                    self._db.execute(sql, values)
+            for sql, rows in groupby(group, key=itemgetter(0)):
+                if sql:
+                    self._insert(sql, [_stored(sql, values) for _, values, _ in rows])
             self._db.execute("commit")
         except (sqlite3.Error, OSError) as error:
             if self._db.in_transaction:
@@ -262,6 +263,13 @@ class JournalStore:
                     pass
             return f"the journal {self.path} can no longer be written: {error}"
         return ""
+
+    def _insert(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        """Many rows a statement. After each one this thread waits until the loop gives the interpreter back, 5 ms of a busy one:
+        with a statement a row the queue grew to 127,000 events in a rollout of 10,000 hosts."""
+        for some in (rows[start : start + _AT_ONCE] for start in range(0, len(rows), _AT_ONCE)):
+            row = f"({', '.join('?' * len(some[0]))})"
+            self._db.execute(f"{sql} {', '.join([row] * len(some))}", [value for values in some for value in values])
 
     def _in_loop(self, what: Callable[..., None], *values: Any) -> None:
         try:
@@ -291,6 +299,11 @@ def _owner(database: sqlite3.Connection) -> int:
     """How often the journal was opened for writing. Journals of before do not know."""
     found = database.execute("select value from meta where key = 'owner'").fetchone()
     return int(found[0]) if found else 0
+
+
+def _stored(sql: str, values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values as the statement takes them: an event becomes JSON here, in the writer thread."""
+    return (json.dumps(to_row(values[0])),) if sql == _EVENT else values
 
 
 def _may_wait(row: _Row | None) -> bool:

@@ -66,7 +66,7 @@ class Refusals:
         self._last: dict[str, StageChanged] = {}  # each host's last failed attempt
         self._failed: dict[Key, dict[str, str]] = {}  # by cause: host and reason, in the order in which they failed
         self._of: dict[str, Key] = {}
-        self._finished: set[tuple[str, Stage]] = set()
+        self._finished: dict[Stage, set[str]] = {stage: set() for stage in Stage}  # hosts that finished it
         self._counts: Counter[tuple[Stage, str | None]] = Counter()  # hosts that finished a stage: of a model, of all (None)
         self._tripped: dict[str, tuple[Key, ...]] = {}
         self._standing: dict[str, tuple[Key, ...]] = {}  # causes of the pauses in force
@@ -103,8 +103,8 @@ class Refusals:
             return
         if kind is self._leading and stage is kind.proof:
             self.first_write_verified = True
-        if (host, stage) not in self._finished:
-            self._finished.add((host, stage))
+        if host not in self._finished[stage]:
+            self._finished[stage].add(host)
             for model in (self._models[host], None):
                 self._counts[stage, model] += 1
 
@@ -118,8 +118,8 @@ class Refusals:
         last = self._last.get(host)
         if last is None or host in self._planned_failures or host not in self._kinds:
             return
-        if (host, last.stage) in self._finished:
-            self._finished.remove((host, last.stage))
+        if host in self._finished[last.stage]:
+            self._finished[last.stage].remove(host)
             for model in (self._models[host], None):
                 self._counts[last.stage, model] -= 1
         by, cause = refused_by(last), last.cause or Cause.UNKNOWN

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from quads_tui.rollout.counts import count
 
@@ -18,6 +19,7 @@ FOR_ITS_TURN = "waiting for its turn "  # of one in their queue
 _NAMED = 20  # hosts
 
 
+@lru_cache  # one text for all hosts that wait for the same: each keeps it in its timeline
 def for_a_place(waiting: int, verified: bool) -> str:
     """`waiting` hosts are powered off and not yet written, as many as may be; `verified`: the first write of the rollout is."""
     hosts = "1 host is" if waiting == 1 else f"{waiting} hosts are"

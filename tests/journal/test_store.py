@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -256,6 +257,26 @@ async def test_what_nobody_waits_for_is_gathered_and_holds_up_nobody(tmp_path: P
     await asyncio.wait_for(store.close(), PATIENCE)
     kept = [event for _, event in JournalReader(store.path).events()]
     assert kept == [event for event in EVENTS[1:4] for _ in range(3)] + [EVENTS[4]]
+
+
+async def test_many_events_are_few_statements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+            ran.append(sql)
+            return super().execute(sql, parameters)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(journal_store.sqlite3, "connect", lambda *words, **more: connect(*words, factory=Connection, **more))
+    store = JournalStore(tmp_path / "journal.db")
+    events = [HostNote(float(number), "h1", "waits") for number in range(1005)]
+    for event in events:
+        store.record(event)
+    await store.close()
+    assert [event for _, event in JournalReader(store.path).events()] == events
+    groups = ran.count("commit")  # the last statement of each may be short of rows
+    assert sum(sql.startswith("insert into event") for sql in ran) <= 1005 / journal_store._AT_ONCE + groups
 
 
 async def test_what_nobody_waits_for_is_on_disk_soon(tmp_path: Path) -> None:
