@@ -11,7 +11,7 @@ from quads_tui.runtime.options import notify
 from quads_tui.runtime.running_rollout import RunningRollout
 
 _LINE_INTERVAL = 10.0  # real seconds between two plain lines
-_LOOK_INTERVAL = 0.1  # real seconds between two looks at what waits for the reader of --json
+_LOOK_INTERVAL = 1.0  # real seconds between two looks at what waits for the reader of --json: each wakes an idle process
 MAX_UNREAD = 1_000_000  # bytes of JSON lines that may wait for their reader until no new host begins
 
 

@@ -37,7 +37,7 @@ create table exchange (n integer primary key, at real not null, host text not nu
 create index exchange_host on exchange (host);
 """
 
-_GATHER = 0.05  # seconds that a group may wait for more, where nobody waits for it: a transaction costs as much as twenty events
+_GATHER = 0.25  # seconds that a group may wait for more, where nobody waits for it: a transaction costs as much as twenty events
 
 _Row = tuple[str, tuple[Any, ...], "asyncio.Future[None] | None"]  # one of these statements and its values, for whom
 _EVENT = "insert into event (body) values"

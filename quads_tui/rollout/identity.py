@@ -75,7 +75,7 @@ class Identity:
 
     def differs(self, other: Identity) -> str:
         """Why these are two machines, in words ("UUID a, was b"); empty where no fact says so. `other` is the earlier one."""
-        if self.uuid and other.uuid and self.uuid not in (other.uuid, _swapped(other.uuid)):
+        if self.uuid and other.uuid and not _is_same_uuid(self.uuid, other.uuid):
             return f"UUID {self.uuid}, was {other.uuid}"
         if self.serial and other.serial and self.serial != other.serial:
             return f"serial number {self.serial}, was {other.serial}"
@@ -88,7 +88,7 @@ class Identity:
     def agreeing(self, other: Identity) -> tuple[str, ...]:
         """The facts that both know and that are equal: "UUID", "serial number", "MAC"."""
         equal = (
-            ("UUID", bool(self.uuid) and bool(other.uuid) and self.uuid in (other.uuid, _swapped(other.uuid))),
+            ("UUID", bool(self.uuid) and bool(other.uuid) and _is_same_uuid(self.uuid, other.uuid)),
             ("serial number", bool(self.serial) and self.serial == other.serial),
             ("MAC", bool(set(self.macs) & set(other.macs))),
         )
@@ -198,6 +198,11 @@ def _is_typed(uuid: str) -> bool:
     return len(set(uuid) - {"-"}) <= _FEW_DIGITS or len(steps) == 1 or repeats or uuid.startswith(_UUID_PLACEHOLDERS)
 
 
+def _is_same_uuid(one: str, other: str) -> bool:
+    """In whichever byte order each is told."""
+    return one == other or one == _swapped(other)
+
+
 def _swapped(uuid: str) -> str:
     """The same UUID in the other byte order of its first three parts (SMBIOS 2.6): firmware tells it both ways."""
     if not uuid:
@@ -208,8 +213,13 @@ def _swapped(uuid: str) -> str:
 
 def serial_of(value: object) -> str:
     """A serial number, its letters and digits alone in upper case; empty for placeholders ("To be filled by O.E.M.", "N/A")."""
-    readable = isinstance(value, str) and len(value) < 200 and value.isprintable() and "\ufffd" not in value  # a lost character
-    plain = re.sub("[^a-z0-9]", "", str(value).lower()) if readable else ""
+    return _serial(value) if isinstance(value, str) and len(value) < 200 else ""
+
+
+@lru_cache(maxsize=1024)  # each look at a machine asks
+def _serial(told: str) -> str:
+    readable = told.isprintable() and "\ufffd" not in told  # a lost character
+    plain = re.sub("[^a-z0-9]", "", told.lower()) if readable else ""
     counted = plain in "01234567890123456789" or plain in "98765432109876543210"
     if len(plain) < _SHORTEST_SERIAL or _SERIAL_PLACEHOLDERS.fullmatch(plain) or len(set(plain)) == 1 or counted:
         return ""

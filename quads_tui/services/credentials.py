@@ -30,7 +30,8 @@ def _learn(value: str) -> None:
     """As far as it can be a token: a server must not mask words in what others say."""
     if " " not in value and (len(value) >= _RANDOM or any(map(str.isdigit, value))):
         SECRETS.add_token(value)
-        SECRETS.add_token(value.rstrip("="))  # Base64 is repeated without its end too
+        if value.endswith("="):
+            SECRETS.add_token(value.rstrip("="))  # Base64 is repeated without its end too
 
 
 def without_credentials(status: int, path: str, sent: object, body: bytes) -> bytes:

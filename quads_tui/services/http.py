@@ -44,6 +44,7 @@ from .trust import Trust, TrustBroken
 
 _KEEP_ALIVE = 10.0  # seconds; servers close at 15 and some at 5
 _NAMES = 4096  # addresses that are taken apart once: each host is asked at some ten of them, again and again
+_URLS = 1024  # the same of whole URLs: some ten of each host that is worked on now
 _REFUSAL = 1 << 16  # bytes of an error's body that are kept: its status is worth more than its text
 # aiohttp warns of what servers send, such as cookies that are none, in their own words: on the screen, and uncleaned.
 logging.getLogger("aiohttp").addHandler(logging.NullHandler())
@@ -229,8 +230,7 @@ class Http:
             headers["Accept-Encoding"] = "identity"
         if not kept:
             headers["Connection"] = "close"
-        # As it was handed out: quoting it anew would make another name of it.
-        url = URL(call.url, encoded=call.url.isascii() and call.url.isprintable() and " " not in call.url)
+        url = _as_handed_out(call.url)
         server_name = None
         if call.at:
             headers["Host"] = url.host_port_subcomponent or call.netloc
@@ -246,7 +246,7 @@ class Http:
             ssl=call.trusted,
             server_hostname=server_name,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=call.connect, sock_read=None),
+            timeout=_connect_timeout(call.connect),
         ) as response:
             set_cookie = "Set-Cookie" in response.headers  # of BMCs nearly none has it, and aiohttp makes a jar for each
             cookies = {name: morsel.value for name, morsel in response.cookies.items()} if set_cookie else {}
@@ -302,6 +302,18 @@ class Http:
 
 class _Stale(QuadsTuiError):
     """A read died on a reused connection."""
+
+
+@lru_cache(maxsize=_URLS)
+def _as_handed_out(url: str) -> URL:
+    """Quoting it anew would make another name of it. What yarl works out it keeps with the URL, and of those it keeps too few."""
+    return URL(url, encoded=url.isascii() and url.isprintable() and " " not in url)
+
+
+@lru_cache
+def _connect_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    """For the connection alone: the whole request has a limit of its own (Attempt)."""
+    return aiohttp.ClientTimeout(total=None, connect=None, sock_connect=seconds, sock_read=None)
 
 
 @lru_cache(maxsize=_NAMES)

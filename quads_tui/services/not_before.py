@@ -30,9 +30,10 @@ class NotBefore:
 
     def left(self, names: Iterable[str]) -> tuple[float, str]:
         """Real seconds until the service may be asked, and its words; 0 where it may be asked now."""
-        if not self._until:
+        last = max(filter(None, map(self._until.get, names)), default=None)
+        if last is None:
             return 0.0, ""
-        until, why = max((self._until.get(name, (0.0, "")) for name in names), default=(0.0, ""))
+        until, why = last
         seconds = (until - self._clock.now()) / self._clock.speed
         return (seconds, why) if seconds > 0 else (0.0, "")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ssl
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,7 +27,7 @@ from .trust import Trusted
 
 _LAST_CHECK = 1.0  # real seconds that `before_send` may take
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME runs on while the machine is suspended
-_CERTIFICATES: WeakKeyDictionary[ssl.SSLObject, str] = WeakKeyDictionary()  # what each connection that stands has shown
+_OTHER_ENDS: WeakKeyDictionary[ResponseHandler, tuple[str, str]] = WeakKeyDictionary()  # of each connection that stands
 _INTERIM = 20  # interim responses (1xx) before the one that counts: servers send one or two
 
 
@@ -143,7 +142,8 @@ class CheckedRequest(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         sending = SENDING.get()
         attempt, call = sending.attempt, sending.call
-        attempt.peer, attempt.certificate, attempt.connection = _peer(conn), _certificate(conn), conn.protocol
+        attempt.connection = conn.protocol
+        attempt.peer, attempt.certificate = _other_end(conn)
         sending.judge_used()
         if call.before_send is not None:
             began = time.clock_gettime(_CLOCK)
@@ -180,22 +180,29 @@ def _bound_interim(protocol: ResponseHandler) -> None:
     protocol.read = read  # type: ignore[method-assign]
 
 
-def _peer(conn: aiohttp.connector.Connection) -> str:
-    """IP address and port of the other end; empty where the connection is gone already."""
-    name = conn.transport.get_extra_info("peername") if conn.transport is not None else None
+def _other_end(conn: aiohttp.connector.Connection) -> tuple[str, str]:
+    """IP address and port of the other end of a connection, and the SHA-256 of the certificate that it has shown; looked at once,
+    since neither changes while it stands. Empty where it is gone already."""
+    transport, protocol = conn.transport, conn.protocol
+    if transport is None or protocol is None:
+        return "", ""
+    known = _OTHER_ENDS.get(protocol)
+    if known is None:
+        known = _OTHER_ENDS[protocol] = _peer(transport), _certificate(transport)
+    return known
+
+
+def _peer(transport: asyncio.Transport) -> str:
+    name = transport.get_extra_info("peername")
     if not isinstance(name, tuple) or len(name) < 2:
         return ""
     return f"[{name[0]}]:{name[1]}" if ":" in str(name[0]) else f"{name[0]}:{name[1]}"
 
 
-def _certificate(conn: aiohttp.connector.Connection) -> str:
-    tls = conn.transport.get_extra_info("ssl_object") if conn.transport is not None else None
-    if tls is None:
-        return ""
-    if tls not in _CERTIFICATES:
-        shown = tls.getpeercert(binary_form=True)
-        _CERTIFICATES[tls] = hashlib.sha256(shown).hexdigest() if shown else ""
-    return _CERTIFICATES[tls]
+def _certificate(transport: asyncio.Transport) -> str:
+    tls = transport.get_extra_info("ssl_object")
+    shown = tls.getpeercert(binary_form=True) if tls is not None else None
+    return hashlib.sha256(shown).hexdigest() if shown else ""
 
 
 async def never_twice(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -27,10 +27,10 @@ from .resources import OFF, ON, POWERING_OFF, POWERING_ON, System
 from .system import Machine
 
 # Between looks: few machines are off within 4 s, and a look is late by half a step. A machine that is on boots by itself: nobody
-# waits for that look.
+# waits for that look, so it comes late rather than often.
 _STEPS = {
     OFF: (4.0, 5.0, 6.0, 8.0),
-    ON: (8.0, 10.0, 12.0),
+    ON: (20.0, 12.0),
 }
 _LATEST_FIRST = 30.0  # a first look after that would be late where machines differ
 _BETWEEN_EQUAL = 2.0  # two equal looks this far apart count: a BMC's first word after a reset is often the old one
