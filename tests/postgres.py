@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -158,6 +159,16 @@ def new_database(port: int, template: str = "template0") -> str:
     with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}".encode())
     return f"postgresql://postgres@127.0.0.1:{port}/{name}"
+
+
+def with_schema(port: int) -> str:
+    """The name of a database in which `cluster init` was run: a template for others."""
+    from quads_tui.journal.cluster.connection import Dsn
+    from quads_tui.journal.cluster.schema import init
+
+    made = new_database(port)
+    asyncio.run(init(Dsn(made)))
+    return made.rpartition("/")[2]
 
 
 class Cable(threading.Thread):
