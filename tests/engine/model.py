@@ -121,6 +121,11 @@ class Lab:
         self.plan = replace(self.plan, hosts=tuple(given.get(host.name, host) for host in self.plan.hosts))
         self._open()
 
+    def keep_in(self, journal: MemoryJournal) -> None:
+        """Before the start: another journal."""
+        self.journal = journal
+        self._open()
+
     async def crash(self) -> None:
         """As kill -9: nothing more is written or sent; what was sent goes on at the servers."""
         self.journal.dead = True
@@ -129,12 +134,11 @@ class Lab:
             task.cancel()
         await asyncio.gather(*ours, return_exceptions=True)
 
-    def resume(self, protected: frozenset[str] = frozenset()) -> None:
+    def resume(self, protected: frozenset[str] = frozenset(), journal: MemoryJournal | None = None) -> None:
         """Another process opens the journal; its site protects these hosts too."""
         self._protected |= protected
-        events, self.journal = self.journal.events, MemoryJournal()
-        self.journal.events = list(events)
-        self._open(recall(self.plan, events))
+        self.journal = journal or MemoryJournal(self.journal.events)
+        self._open(recall(self.plan, self.journal.events))
 
     async def run(self) -> Rollout:
         """Until no host can move without a human."""

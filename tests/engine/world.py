@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -176,8 +176,9 @@ class World:
 class MemoryJournal:
     """Implements ports.Journal; remembers the order, and what was committed before what."""
 
-    def __init__(self) -> None:
-        self.events: list[Event] = []
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        """`events`: of the processes before."""
+        self.events = list(events)  # on disk
         self.dead = False  # the process was killed: nothing more reaches the disk
         self.crash_at = 0  # die when this many events are written
         self.crashed = asyncio.Event()

@@ -1,0 +1,111 @@
+"""The journals of a cluster's workers for a model lab, in a real PostgreSQL: one worker after the other carries the rollout."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from quads_tui.journal.cluster.claims import TAKEN, Claim, ClaimedRollout, WorkerRow
+from quads_tui.journal.cluster.connection import Dsn
+from quads_tui.journal.cluster.journal import ClusterJournal
+from quads_tui.journal.cluster.link import Link, Refused
+from quads_tui.journal.cluster.rollouts import ClusterRollouts
+from quads_tui.rollout.events import Event, Notice
+
+from .stored_journals import StoredJournal, check_kept
+
+_LEASE = 7200.0  # real seconds: no schedule takes as long
+_DIES = (
+    "update quads_tui.worker set lease = '0 s' where id = %s"  # as if its lease had passed, also since the start of the server
+)
+
+
+class _Life:
+    """A worker that carries the rollout."""
+
+    def __init__(self, dsn: Dsn, row: WorkerRow, claim: Claim, there: list[Event]) -> None:
+        self.row, self.claim = row, claim
+        self.broken: list[str] = []
+        self.away: list[str] = []
+        inner = ClusterJournal(
+            dsn,
+            claim,
+            directory=Path("/nowhere"),
+            resume_command="",
+            on_broken=self.broken.append,
+            on_away=self.away.append,
+            ended=asyncio.Event(),
+        )
+        self.journal = StoredJournal(inner, there, nullcontext)
+
+    async def close(self) -> None:
+        """What is queued is written, unless the process was killed."""
+        await self.journal.inner.close()
+        await self.row.close()
+        assert (self.broken, self.away) == ([], [])
+
+
+class ClusterJournals:
+    """Of a rollout of its own. `dsn`: of a database with the schema."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn, self._rollout = Dsn(dsn), uuid.uuid4().hex
+        self._life: _Life | None = None
+
+    def busy(self) -> bool:
+        return False  # it waits for sockets only
+
+    async def opened(self) -> StoredJournal:
+        """The first worker claims it, or another one when that one was not heard of for its lease."""
+        last, console = self._life, ClusterRollouts(self._dsn)
+        if last is None:
+            await console.submit(self._rollout, foreman=self._rollout, who="ann@jump1", facts={}, hosts=[self._rollout])
+        else:
+            await last.close()
+            await self._die(last.row)
+        row = WorkerRow(self._dsn, name="quads@jump2", foreman=self._rollout, lease=_LEASE)
+        await row.register()
+        claim = await row.claim()
+        assert claim is not None
+        there = await self._read(console)
+        if last is not None:
+            assert claim.epoch == last.claim.epoch + 1
+            check_kept(last.journal.events, there)
+            await self._refused(last.claim)
+            check_kept(there, await self._read(console), more=False)
+        await console.close()
+        self._life = _Life(self._dsn, row, claim, there)
+        return self._life.journal
+
+    async def closed(self) -> list[Event]:
+        assert self._life is not None
+        console, claimed = ClusterRollouts(self._dsn), ClaimedRollout(self._dsn, self._life.claim)
+        await self._life.close()
+        there = await self._read(console)
+        check_kept(self._life.journal.events, there, more=False)
+        await claimed.let_go(wanted=False)
+        await claimed.close()
+        await console.close()
+        return there
+
+    async def _die(self, row: WorkerRow) -> None:
+        link = Link(self._dsn)
+        await link.call(_DIES, row.id)
+        await link.close()
+
+    async def _refused(self, claim: Claim) -> None:
+        """J2: also where it was not killed, but cut off, and comes back."""
+        dead = ClaimedRollout(self._dsn, claim)
+        with pytest.raises(Refused) as refused:
+            await dead.say(Notice(0.0, "info", "from the dead"))
+        assert refused.value.code == TAKEN
+        await dead.close()
+
+    async def _read(self, console: ClusterRollouts) -> list[Event]:
+        numbered = await console.events(self._rollout)
+        assert [n for n, _ in numbered] == list(range(1, len(numbered) + 1)), "J1"
+        return [event for _, event in numbered]
