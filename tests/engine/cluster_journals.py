@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import uuid
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from quads_tui.journal.cluster.claims import TAKEN, Claim, ClaimedRollout, WorkerRow
@@ -17,11 +20,29 @@ from quads_tui.journal.cluster.rollouts import ClusterRollouts
 from quads_tui.rollout.events import Event, Notice
 
 from .stored_journals import StoredJournal, check_kept
+from .world import MemoryJournal
 
+_SLOW = 0.3  # virtual seconds on each way, at most: less than those after which a database counts as away
 _LEASE = 7200.0  # real seconds: no schedule takes as long
 _DIES = (
     "update quads_tui.worker set lease = '0 s' where id = %s"  # as if its lease had passed, also since the start of the server
 )
+
+
+class _SlowConnection(psycopg.AsyncConnection[Any]):
+    """To a database on another machine, which has much to do: meanwhile the rollout goes on, and its journal gets more to write."""
+
+    async def execute(self, *statement: Any, **options: Any) -> psycopg.AsyncCursor[Any]:
+        await asyncio.sleep(random.uniform(0.0, _SLOW))
+        try:
+            return await super().execute(*statement, **options)
+        finally:
+            await asyncio.sleep(random.uniform(0.0, _SLOW))
+
+
+class _SlowDsn(Dsn):
+    async def connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        return await _SlowConnection.connect(self._conninfo, autocommit=True)
 
 
 class _Life:
@@ -53,7 +74,7 @@ class ClusterJournals:
     """Of a rollout of its own. `dsn`: of a database with the schema."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn, self._rollout = Dsn(dsn), uuid.uuid4().hex
+        self._dsn, self._slow, self._rollout = Dsn(dsn), _SlowDsn(dsn), uuid.uuid4().hex
         self._life: _Life | None = None
 
     def busy(self) -> bool:
@@ -74,11 +95,11 @@ class ClusterJournals:
         there = await self._read(console)
         if last is not None:
             assert claim.epoch == last.claim.epoch + 1
-            check_kept(last.journal.events, there)
+            check_kept(last.journal, there)
             await self._refused(last.claim)
-            check_kept(there, await self._read(console), more=False)
+            check_kept(MemoryJournal(there), await self._read(console), more=False)
         await console.close()
-        self._life = _Life(self._dsn, row, claim, there)
+        self._life = _Life(self._slow, row, claim, there)
         return self._life.journal
 
     async def closed(self) -> list[Event]:
@@ -86,7 +107,7 @@ class ClusterJournals:
         console, claimed = ClusterRollouts(self._dsn), ClaimedRollout(self._dsn, self._life.claim)
         await self._life.close()
         there = await self._read(console)
-        check_kept(self._life.journal.events, there, more=False)
+        check_kept(self._life.journal, there, more=False)
         await claimed.let_go(wanted=False)
         await claimed.close()
         await console.close()

@@ -132,7 +132,10 @@ class Lab:
         ours = asyncio.all_tasks() - self.world.tasks - {asyncio.current_task()}
         for task in ours:
             task.cancel()
-        await asyncio.gather(*ours, return_exceptions=True)
+        if ours:
+            ended, left = await asyncio.wait(ours, timeout=60.0)
+            assert not left, f"its end is not heard by {left}"
+            await asyncio.gather(*ended, return_exceptions=True)
 
     def resume(self, protected: frozenset[str] = frozenset(), journal: MemoryJournal | None = None) -> None:
         """Another process opens the journal; its site protects these hosts too."""
