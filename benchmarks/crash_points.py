@@ -1,6 +1,7 @@
 """Kills a rollout, resumes it, and compares what the emulators saw with an undisturbed run.
 
 python -m benchmarks.crash_points every [--hosts 6]            SIGKILL at every journal write
+python -m benchmarks.crash_points calls --cluster [--hosts 6] [--step 7]  SIGKILL after every STEPth statement of the database
 python -m benchmarks.crash_points random [--hosts 60] [--times 100]  SIGKILL at random moments
 python -m benchmarks.crash_points term [--hosts 6] [--times 20]      SIGTERM at random journal writes
 python -m benchmarks.crash_points stop [--hosts 6] [--times 10]      SIGSTOP in the middle of a write, SIGCONT seconds later
@@ -21,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import count as numbers_from
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,9 @@ def disturbances(given: argparse.Namespace, hosts: int, rows: int, seconds: floa
     if given.way == "every":
         for at in range(given.first, rows, given.step):
             yield f"write {at}", 1, Disturbance(at=at, number=signal.SIGKILL)
+    if given.way == "calls":
+        for at in numbers_from(given.first, given.step):
+            yield f"call {at}", 1, Disturbance(at=at, act="call")
     for turn in range(given.times or (100 if given.way == "random" else 10)):
         if given.way == "random":
             yield f"kill {turn}", turn, Disturbance(after=luck.uniform(1.0, seconds))
@@ -138,23 +143,28 @@ def main() -> None:
         child(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("way", choices=("every", "random", "term", "stop"))
+    parser.add_argument("way", choices=("every", "calls", "random", "term", "stop"))
     parser.add_argument(
         "--cluster", action="store_true", help="workers of a cluster, with the journal in a PostgreSQL of its own"
     )
     parser.add_argument("--hosts", type=int)
     parser.add_argument("--times", type=int)
     parser.add_argument("--ipmi", type=int, default=0, help="so many of the hosts have BMCs that speak IPMI")
-    parser.add_argument("--first", type=int, default=1, help="every: from this write on")
-    parser.add_argument("--step", type=int, default=1, help="every: only each STEPth write")
+    parser.add_argument("--first", type=int, default=1, help="every, calls: from this one on")
+    parser.add_argument("--step", type=int, default=1, help="every, calls: only each STEPth one")
     given = parser.parse_args()
+    if given.way == "calls" and not given.cluster:
+        parser.error("calls needs --cluster")
     hosts = given.hosts or (60 if given.way == "random" else 6)
     tally, came = Tally(), 0
     with Workers.started() if given.cluster else nullcontext(OneMachine()) as engine:
         rows, seconds = journal_writes(engine, hosts, given.ipmi)
         print(f"undisturbed: {rows} journal writes, {seconds:.1f} s", flush=True)
         for turn, (name, seed, disturbance) in enumerate(disturbances(given, hosts, rows, seconds), 1):
-            came += point(engine, tally, name, hosts, seed, disturbance, ipmi=given.ipmi)
+            is_there = point(engine, tally, name, hosts, seed, disturbance, ipmi=given.ipmi)
+            came += is_there
+            if given.way == "calls" and not is_there:
+                break  # there are not so many
             if turn % 10 == 0:
                 print(f"{name} of {rows}: {tally}", flush=True)
     print(json.dumps({"came before the end": came, **tally.__dict__, "in_flight": dict(tally.in_flight)}, indent=1))

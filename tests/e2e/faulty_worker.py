@@ -2,8 +2,8 @@
 
 python -m tests.e2e.faulty_worker N SIGNAL POINT -- WORDS
 
-N: the how-manyth time. POINT: an event of any kind is on the database's disk, and no later one (`any`); an act whose intent is
-there (build, reset, override), `login` (that one is about to be sent is), `check` (before the check at the first byte of an act at
+N: the how-manyth time. POINT: an event of any kind is on the database's disk, and no later one (`any`); the database has carried out
+any statement (`call`); an act whose intent is there (build, reset, override), `login` (that one is about to be sent is), `check` (before the check at the first byte of an act at
 a BMC), `wire` (a write to Foreman was asked whether it may go, and may), `late` (nothing is asked any more before its first byte),
 `sent` (it is on the wire), or `granted` (the place in the write queue was granted and the intent is not committed: for a second).
 $FAULT_ONCE: a file that the first of several workers makes; the others do nothing to themselves.
@@ -19,6 +19,7 @@ import time
 from typing import Any
 
 import aiohttp
+import psycopg
 
 from quads_tui import cli
 from quads_tui.journal.cluster import journal
@@ -68,6 +69,7 @@ def install(at: int, number: int, name: str) -> None:
     if name == "any":
         journal._GROUP = 1  # events of a transaction
     answer, owned, sending = ClusterJournal._answer, ClusterJournal.owned, PostgresPlace.sending
+    execute = psycopg.AsyncConnection.execute
     committed, send, unchecked = ClusterJournal.commit, CheckedRequest.send, aiohttp.ClientRequest.send
 
     def answered(self: ClusterJournal, events: Any, why: str) -> None:
@@ -98,6 +100,13 @@ def install(at: int, number: int, name: str) -> None:
             point.passed()
         return response
 
+    async def carried_out(self: psycopg.AsyncConnection[Any], *values: Any, **options: Any) -> Any:
+        cursor = await execute(self, *values, **options)
+        if name == "call":
+            point.passed()
+        return cursor
+
+    psycopg.AsyncConnection.execute = carried_out  # type: ignore[method-assign]
     CheckedRequest.send = on_the_wire  # type: ignore[method-assign]
 
     async def last(self: aiohttp.ClientRequest, conn: Any) -> Any:
