@@ -84,7 +84,7 @@ class PostgresServer:
         with Path(os.devnull).open("wb") as nothing:
             words = [str(_program("postgres")), "-D", str(self.data), *options]
             self._process = subprocess.Popen(words, stdout=nothing, stderr=nothing, cwd="/", start_new_session=True, **_as())
-        wait_for(self._answers)
+        wait_for(lambda: _answers(self.port))
 
     def stop(self) -> None:
         """At once, as a crash does it."""
@@ -97,13 +97,14 @@ class PostgresServer:
             self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _answers(self) -> bool:
-        words = [str(_program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(words, check=False).returncode == 0
-
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run([str(_program(program)), *words], capture_output=True, cwd="/", check=False, **_as())
         assert done.returncode == 0, done.stderr.decode()
+
+
+def _answers(port: int) -> bool:
+    words = [str(_program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.run(words, check=False).returncode == 0
 
 
 def stop(pid: int) -> None:
@@ -119,10 +120,13 @@ def _program(name: str) -> Path:
 
 @contextmanager
 def shared_server(directory: Path) -> Iterator[int]:
-    """The port of one server for all test processes that name the same directory: the first starts it, the last ends it."""
+    """The port of one server for all test processes that name the same directory: the first starts it, the last ends it.
+
+    A test run that was killed is still counted; when its server has ended, too, the next one starts another.
+    """
     path = directory / "postgres.json"
     with _users(path) as users:
-        if not users.get("count"):
+        if not users.get("count") or not _answers(users["port"]):
             server = PostgresServer()
             server.start()
             users |= {"port": server.port, "pid": server.pid, "directory": str(server.directory), "count": 0}

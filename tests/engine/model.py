@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -136,6 +137,11 @@ class Lab:
             ended, left = await asyncio.wait(ours, timeout=60.0)
             assert not left, f"its end is not heard by {left}"
             await asyncio.gather(*ended, return_exceptions=True)
+
+    def cut_off(self) -> None:
+        """Its journal is out of reach, and will be another process's. It lives, and has its sessions."""
+        self.journal.is_cut_off = True
+        self.world.sessions = Counter()
 
     def resume(self, protected: frozenset[str] = frozenset(), journal: MemoryJournal | None = None) -> None:
         """Another process opens the journal; its site protects these hosts too."""

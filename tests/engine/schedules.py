@@ -24,6 +24,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
 from quads_tui.rollout.events import Event, HostChanged, Intent, Ordered, RepairChanged, StageChanged
 from quads_tui.rollout.identity import Identity
@@ -38,7 +39,7 @@ from .model import Lab
 from .network import SYSTEM, facts, peer
 from .random_schedule import FAULTS, HOSTS, PROTECTED, STRANGER, NetworkSchedule, Schedule, names
 from .stored_journals import Journals, MemoryJournals
-from .world import EPOCH, Machine
+from .world import EPOCH, Machine, MemoryJournal
 
 
 class Run:
@@ -143,11 +144,12 @@ class Run:
             self.lab.world.work(self._changed(number, *change))
         for at, seconds in self.schedule.steps:
             self.lab.world.work(self._set_clock(at, seconds))
-        crashes = list(self.schedule.crashes)
+        crashes, replaced = list(self.schedule.crashes), list[asyncio.Task[None]]()
         while True:
             events, pause = crashes.pop(0) if crashes else (0, 0.0)
             lab = self.lab
             lab.journal.crash_at = len(lab.journal.events) + events if events else 0
+            lab.journal.survives = self.journals.lease > 0.0 and events % 3 == 0
             lab.executor.start()
             crashed = asyncio.ensure_future(lab.journal.crashed.wait())
             settled = asyncio.ensure_future(self._settled(operator, stay=not events))
@@ -155,10 +157,20 @@ class Run:
             crashed.cancel()
             if not events:
                 break
-            await lab.crash()
+            if lab.journal.survives:
+                settled.cancel()
+                lab.cut_off()
+                replaced.append(lab.world.work(_stopped_when_lost(lab.executor, lab.journal)))
+                pause = max(pause, self.journals.lease)
+            else:
+                for task in replaced:  # these processes die as well
+                    task.cancel()
+                replaced.clear()
+                await lab.crash()
             await asyncio.sleep(pause)
             lab.resume(journal=await self.journals.opened())
         await lab.end()
+        await asyncio.gather(*replaced)
         lab.journal.events = await self.journals.closed()
         for task in lab.world.tasks:  # installs that never end
             task.cancel()
@@ -226,6 +238,13 @@ class Run:
         for name, host in lab.rollout.hosts.items():
             read = again.hosts[name]
             assert (read.status, read.reason, read.armed) == (host.status, host.reason, host.armed), "J3"
+
+
+async def _stopped_when_lost(executor: RolloutExecutor, journal: MemoryJournal) -> None:
+    """As RolloutRunner does it: who has lost the rollout to another process does nothing more."""
+    await journal.lost.wait()
+    executor.stop("safety")
+    await executor.finish("safety")
 
 
 def _command(order: str, host: tuple[str, ...]) -> Command:

@@ -36,6 +36,8 @@ class Inner(RolloutJournal, Protocol):
 class Journals(Protocol):
     """Those of one rollout, one after the other."""
 
+    lease: float  # virtual seconds after which another process may have what one was cut off from; 0: there is no such thing
+
     def busy(self) -> bool:
         """Another thread is to write something; as `outside` of virtual_time."""
 
@@ -47,6 +49,8 @@ class Journals(Protocol):
 
 
 class MemoryJournals:
+    lease = 0.0
+
     def __init__(self) -> None:
         self._last = MemoryJournal()
 
@@ -62,7 +66,7 @@ class MemoryJournals:
 
 
 class StoredJournal(MemoryJournal):
-    """What is on disk is in `events`; it dies when `crash_at` of them are, and perhaps others of their transaction."""
+    """What is on disk is in `events`; it dies, or is cut off, when `crash_at` of them are, and perhaps others of their transaction."""
 
     def __init__(self, inner: Inner, there: Sequence[Event], asking: Callable[[], AbstractContextManager[None]]) -> None:
         """`asking`: while a thread is asked something."""
@@ -75,11 +79,11 @@ class StoredJournal(MemoryJournal):
 
     def _written(self, event: Event) -> None:
         self.waiting -= 1
-        if self.dead:
+        if self.dead or self.is_cut_off or self.lost.is_set():
             return
         self.events.append(event)
         if self.crash_at and len(self.events) >= self.crash_at:
-            self.dead = True
+            self.dead, self.is_cut_off = not self.survives, self.survives
             self.crashed.set()
 
     def record(self, event: Event) -> None:
@@ -97,7 +101,7 @@ class StoredJournal(MemoryJournal):
                     raise
         if self.dead:
             await asyncio.Event().wait()
-        if not any(event is there for there in reversed(self.events)):
+        if not self.is_cut_off and not any(event is there for there in reversed(self.events)):
             self.untold.append(event)
 
     def sample(self, at: float, data: dict[str, object]) -> None:
@@ -111,6 +115,8 @@ class StoredJournal(MemoryJournal):
 
 class SqliteJournals:
     """`directory`: of the rollout, which is not there yet."""
+
+    lease = 0.0
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / "journal.db"
