@@ -1,9 +1,12 @@
 """Kills a rollout, resumes it, and compares what the emulators saw with an undisturbed run.
 
 python -m benchmarks.crash_points every [--hosts 6]            SIGKILL at every journal write
+python -m benchmarks.crash_points calls --cluster [--hosts 6] [--step 7]  SIGKILL after every STEPth statement of the database
 python -m benchmarks.crash_points random [--hosts 60] [--times 100]  SIGKILL at random moments
 python -m benchmarks.crash_points term [--hosts 6] [--times 20]      SIGTERM at random journal writes
 python -m benchmarks.crash_points stop [--hosts 6] [--times 10]      SIGSTOP in the middle of a write, SIGCONT seconds later
+
+With --cluster a worker of a cluster is disturbed, whose journal is in a PostgreSQL, and another worker takes the rollout over.
 """
 
 from __future__ import annotations
@@ -12,21 +15,21 @@ import argparse
 import json
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import count as numbers_from
 from pathlib import Path
 from typing import Any
 
-from quads_tui.rollout.events import HostNote
-from tests.e2e.conftest import Lab, emulated
+from quads_tui.rollout.events import Event, HostNote
+from tests.e2e.conftest import emulated
 
-SPEED = 400.0
-PAUSE = 4.0  # seconds that a stopped process lies still
+from .crash_runs import SPEED, Disturbance, Ended, Engine, OneMachine, Workers
 
 
 @dataclass
@@ -43,16 +46,16 @@ class Tally:
     in_flight: Counter[str] = field(default_factory=Counter)  # acts that were repeated once, as they may be
     bad: list[str] = field(default_factory=list)
 
-    def take(self, name: str, lab: Lab, hosts: int, status: int, out: str) -> None:
-        counts = lab.counts()
+    def take(self, name: str, hosts: int, ended: Ended) -> None:
+        counts = ended.counts
         machines = counts["hosts"].values()
         writes = counts["foreman"]["writes"] - hosts
         resets = Counter(machine["resets"] for machine in machines)
         found = {
-            "lost": sum(machine["built"] != 1 for machine in machines) + (status != 0),
+            "lost": sum(machine["built"] != 1 for machine in machines) + (ended.status != 0),
             "double_wipes": sum(machine["wipes"] > 1 for machine in machines),
             "overlaps": int(counts["foreman"]["peak_writes"] > 1),
-            "sessions": max(0, counts["bmc"]["sessions_open"] - (named := _named_sessions(lab))),
+            "sessions": max(0, counts["bmc"]["sessions_open"] - (named := _named_sessions(ended.events))),
             "repeats": max(0, writes - 1) + sum(count for times, count in resets.items() if times > 3),
         }
         self.points += 1
@@ -61,22 +64,13 @@ class Tally:
             setattr(self, what, getattr(self, what) + number)
         self.in_flight["build writes"] += max(0, writes)
         self.in_flight["resets"] += sum(count for times, count in resets.items() if times == 3)
-        if any(found.values()):
-            self.bad.append(f"{name}: {found}; {_failures(out)}")
+        if any(found.values()) or ended.trouble:
+            self.bad.append(f"{name}: {found}; {ended.trouble}; {ended.failures}")
 
 
-def _named_sessions(lab: Lab) -> int:
+def _named_sessions(events: list[Event]) -> int:
     """Hosts whose timeline says that a session may be left."""
-    from quads_tui.journal.reader import JournalReader
-
-    (journal,) = lab.state.glob("rollouts/*/journal.db")
-    events = (event for _, event in JournalReader(journal).events())
     return len({event.host for event in events if isinstance(event, HostNote) and "may be left at the BMC" in event.text})
-
-
-def _failures(out: str) -> str:
-    last = json.loads(out.splitlines()[-1]) if out else {}
-    return "; ".join(f"{one['host']} {one['stage']}: {one['reason']}" for one in last.get("failures", ())[:3])
 
 
 def child(words: list[str]) -> None:
@@ -105,63 +99,43 @@ def child(words: list[str]) -> None:
     main()
 
 
-def run(lab: Lab, words: list[str], *, after: float | None = None) -> tuple[int, float, str]:
-    """One console to its end, and what it printed; continued when it stops itself, killed `after` seconds."""
-    began = time.monotonic()
-    told = tempfile.TemporaryFile("w+")  # noqa: SIM115  # a pipe that nobody reads would stop the console
-    process = subprocess.Popen(words, stdout=told, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    try:
-        if after is not None:
-            try:
-                process.wait(after)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        while process.poll() is None and Path(f"/proc/{process.pid}").exists():
-            state = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-            if state == "T":
-                time.sleep(PAUSE)
-                process.send_signal(signal.SIGCONT)
-            time.sleep(0.02)
-    finally:
-        process.wait(300)
-    told.seek(0)
-    return process.returncode, time.monotonic() - began, told.read()
-
-
-def point(
-    tally: Tally, name: str, hosts: int, seed: int, disturb: list[str] | None, *, ipmi: int, after: float | None = None
-) -> bool:
+def point(engine: Engine, tally: Tally, name: str, hosts: int, seed: int, disturbance: Disturbance, *, ipmi: int = 0) -> bool:
     """True when the disturbance came before the end. `ipmi`: so many of the hosts have BMCs that speak IPMI."""
     with (
         tempfile.TemporaryDirectory() as place,
         emulated(Path(place) / "lab", hosts=hosts, speed=SPEED, seed=seed, ipmi=ipmi) as lab,
     ):
-        plain = lab.command("run", lab.assignment, "--json", "--yes")
-        if disturb:
-            program = [sys.executable, "-m", "benchmarks.crash_points", "child", *disturb, "--", *plain[3:]]
-        else:
-            program = plain
-        status, _, out = run(lab, program, after=after)
-        came = status not in (0, 1)
-        if not any(lab.state.glob("rollouts/*/journal.db")):
-            return False  # killed before there was a rollout
-        if came:
-            status, _, out = run(lab, lab.command("resume", "--json", "--yes"))
-            if status not in (0, 1) or not out:
-                tally.bad.append(f"{name}: resume ended with {status}")
-        tally.take(name, lab, hosts, status, out)
-        return came
+        ended, _ = engine.run(lab, disturbance)
+        if ended is not None:
+            tally.take(name, hosts, ended)
+        return ended is not None and ended.came
 
 
-def journal_writes(hosts: int, ipmi: int) -> tuple[int, float]:
+def journal_writes(engine: Engine, hosts: int, ipmi: int) -> tuple[int, float]:
     """Event rows and seconds of an undisturbed run."""
-    from quads_tui.journal.reader import JournalReader
-
     with tempfile.TemporaryDirectory() as place, emulated(Path(place) / "lab", hosts=hosts, speed=SPEED, ipmi=ipmi) as lab:
-        status, seconds, _ = run(lab, lab.command("run", lab.assignment, "--json", "--yes"))
-        assert status == 0
-        (journal,) = lab.state.glob("rollouts/*/journal.db")
-        return sum(1 for _ in JournalReader(journal).events()), seconds
+        ended, seconds = engine.run(lab, Disturbance())
+        assert ended is not None
+        assert (ended.status, ended.trouble) == (0, "")
+        return len(ended.events), seconds
+
+
+def disturbances(given: argparse.Namespace, hosts: int, rows: int, seconds: float) -> Iterator[tuple[str, int, Disturbance]]:
+    """Name, seed of the lab, and what is done to the process."""
+    luck = random.Random(1)
+    if given.way == "every":
+        for at in range(given.first, rows, given.step):
+            yield f"write {at}", 1, Disturbance(at=at, number=signal.SIGKILL)
+    if given.way == "calls":
+        for at in numbers_from(given.first, given.step):
+            yield f"call {at}", 1, Disturbance(at=at, act="call")
+    for turn in range(given.times or (100 if given.way == "random" else 10)):
+        if given.way == "random":
+            yield f"kill {turn}", turn, Disturbance(after=luck.uniform(1.0, seconds))
+        elif given.way == "term":
+            yield f"term {turn}", turn, Disturbance(at=luck.randrange(1, rows), number=signal.SIGTERM)
+        elif given.way == "stop":
+            yield f"stop {turn}", turn, Disturbance(at=luck.randrange(1, hosts + 1), number=signal.SIGSTOP, act="build")
 
 
 def main() -> None:
@@ -169,35 +143,30 @@ def main() -> None:
         child(sys.argv[2:])
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("way", choices=("every", "random", "term", "stop"))
+    parser.add_argument("way", choices=("every", "calls", "random", "term", "stop"))
+    parser.add_argument(
+        "--cluster", action="store_true", help="workers of a cluster, with the journal in a PostgreSQL of its own"
+    )
     parser.add_argument("--hosts", type=int)
     parser.add_argument("--times", type=int)
     parser.add_argument("--ipmi", type=int, default=0, help="so many of the hosts have BMCs that speak IPMI")
-    parser.add_argument("--step", type=int, default=1, help="every: only each STEPth write")
+    parser.add_argument("--first", type=int, default=1, help="every, calls: from this one on")
+    parser.add_argument("--step", type=int, default=1, help="every, calls: only each STEPth one")
     given = parser.parse_args()
+    if given.way == "calls" and not given.cluster:
+        parser.error("calls needs --cluster")
     hosts = given.hosts or (60 if given.way == "random" else 6)
-    luck = random.Random(1)
-    tally = Tally()
-    rows, seconds = journal_writes(hosts, given.ipmi)
-    print(f"undisturbed: {rows} journal writes, {seconds:.1f} s", flush=True)
-    came = 0
-    if given.way == "every":
-        for at in range(1, rows, given.step):
-            came += point(tally, f"write {at}", hosts, 1, [str(at), str(int(signal.SIGKILL)), "any"], ipmi=given.ipmi)
-            if at % 10 == 1:
-                print(f"write {at}/{rows}: {tally}", flush=True)
-    elif given.way == "random":
-        for turn in range(given.times or 100):
-            came += point(tally, f"kill {turn}", hosts, turn, None, ipmi=given.ipmi, after=luck.uniform(1.0, seconds))
-            if turn % 10 == 9:
-                print(f"{turn + 1}: {tally}", flush=True)
-    else:
-        for turn in range(given.times or 10):
-            if given.way == "term":
-                disturb = [str(luck.randrange(1, rows)), str(int(signal.SIGTERM)), "any"]
-            else:
-                disturb = [str(luck.randrange(1, hosts + 1)), str(int(signal.SIGSTOP)), "build"]
-            came += point(tally, f"{given.way} {disturb[0]}", hosts, turn, disturb, ipmi=given.ipmi)
+    tally, came = Tally(), 0
+    with Workers.started() if given.cluster else nullcontext(OneMachine()) as engine:
+        rows, seconds = journal_writes(engine, hosts, given.ipmi)
+        print(f"undisturbed: {rows} journal writes, {seconds:.1f} s", flush=True)
+        for turn, (name, seed, disturbance) in enumerate(disturbances(given, hosts, rows, seconds), 1):
+            is_there = point(engine, tally, name, hosts, seed, disturbance, ipmi=given.ipmi)
+            came += is_there
+            if given.way == "calls" and not is_there:
+                break  # there are not so many
+            if turn % 10 == 0:
+                print(f"{name} of {rows}: {tally}", flush=True)
     print(json.dumps({"came before the end": came, **tally.__dict__, "in_flight": dict(tally.in_flight)}, indent=1))
     if tally.bad:
         raise SystemExit(1)

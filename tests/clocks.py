@@ -84,17 +84,22 @@ class VirtualClock:
 
 
 @contextmanager
-def virtual_time(loop: Any) -> Iterator[None]:
+def virtual_time(loop: Any, outside: Callable[[], bool] | None = None) -> Iterator[None]:
     """While it lasts, the loop's time is virtual: it begins at 0, and where the loop would wait for its next timer, it is that
     timer's time at once.
 
     For what waits for its own timers only: a socket or another thread is looked at when no timer is left, and never before.
+    With `outside`, time stands still while somebody waits for a socket, or while it says that another thread has something to do:
+    what is asked of a real database takes no time then, however long it takes.
     """
     wait, now = loop._selector.select, 0  # microseconds: sums of floats would drift
 
+    def stands() -> bool:
+        return outside is not None and (len(loop._selector.get_map()) > 1 or outside())  # one is the loop's own, to wake it up
+
     def jump(timeout: float | None = None) -> list[Any]:
         nonlocal now
-        if timeout is None:
+        if timeout is None or (timeout > 0.0 and stands()):
             return wait(None)  # type: ignore[no-any-return]
         if timeout > 0.0:
             now += max(1, ceil(timeout * 1e6 - 0.01))
@@ -107,15 +112,15 @@ def virtual_time(loop: Any) -> Iterator[None]:
         del loop.time, loop._selector.select
 
 
-def in_virtual_time(work: Callable[[], Awaitable[T]]) -> T:
-    """Run it in a new loop whose time jumps over every wait."""
+def in_virtual_time(work: Callable[[], Awaitable[T]], outside: Callable[[], bool] | None = None) -> T:
+    """Run it in a new loop whose time jumps over every wait. `outside`: as of virtual_time."""
     loop = asyncio.new_event_loop()
 
     async def whole() -> T:
         return await work()
 
     try:
-        with virtual_time(loop):
+        with virtual_time(loop, outside):
             try:
                 return loop.run_until_complete(whole())
             finally:

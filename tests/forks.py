@@ -113,15 +113,17 @@ class Forked:
         session: bool = False,
         terminal: bool = False,
         parent: str = "",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`files`: open ones of this process, by their numbers in the new one. `session`: it leads one of its own; `terminal`: whose
-        terminal is its standard input. `parent`: another module, which has imported most of what this one needs."""
+        terminal is its standard input. `parent`: another module, which has imported most of what this one needs. `environment`:
+        beside what this process has."""
         self.returncode: int | None = None
         self._parent = Parent.of(parent or module)
         request = {
             "module": module,
             "words": words,
-            "environment": dict(os.environ),
+            "environment": {**os.environ, **(environment or {})},
             "directory": str(Path.cwd()),
             "numbers": list(files),
         }
@@ -168,13 +170,14 @@ class Program(Forked):
         err: str | None = None,
         module: str = PROGRAM,
         session: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         files = {0: os.open(os.devnull, os.O_RDONLY)}
         for number, file in ((1, out), (2, err)):
             if file is not None:
                 files[number] = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            super().__init__(module, words, files, session=session, parent=PROGRAM)
+            super().__init__(module, words, files, session=session, parent=PROGRAM, environment=environment)
         finally:
             for opened in files.values():
                 os.close(opened)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -83,7 +84,7 @@ class PostgresServer:
         with Path(os.devnull).open("wb") as nothing:
             words = [str(_program("postgres")), "-D", str(self.data), *options]
             self._process = subprocess.Popen(words, stdout=nothing, stderr=nothing, cwd="/", start_new_session=True, **_as())
-        wait_for(self._answers)
+        wait_for(lambda: _answers(self.port))
 
     def stop(self) -> None:
         """At once, as a crash does it."""
@@ -96,13 +97,14 @@ class PostgresServer:
             self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def _answers(self) -> bool:
-        words = [str(_program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(words, check=False).returncode == 0
-
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run([str(_program(program)), *words], capture_output=True, cwd="/", check=False, **_as())
         assert done.returncode == 0, done.stderr.decode()
+
+
+def _answers(port: int) -> bool:
+    words = [str(_program("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)]
+    return subprocess.run(words, check=False).returncode == 0
 
 
 def stop(pid: int) -> None:
@@ -118,10 +120,13 @@ def _program(name: str) -> Path:
 
 @contextmanager
 def shared_server(directory: Path) -> Iterator[int]:
-    """The port of one server for all test processes that name the same directory: the first starts it, the last ends it."""
+    """The port of one server for all test processes that name the same directory: the first starts it, the last ends it.
+
+    A test run that was killed is still counted; when its server has ended, too, the next one starts another.
+    """
     path = directory / "postgres.json"
     with _users(path) as users:
-        if not users.get("count"):
+        if not users.get("count") or not _answers(users["port"]):
             server = PostgresServer()
             server.start()
             users |= {"port": server.port, "pid": server.pid, "directory": str(server.directory), "count": 0}
@@ -158,6 +163,16 @@ def new_database(port: int, template: str = "template0") -> str:
     with psycopg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres", autocommit=True) as connection:
         connection.execute(f"create database {name} template {template}".encode())
     return f"postgresql://postgres@127.0.0.1:{port}/{name}"
+
+
+def with_schema(port: int) -> str:
+    """The name of a database in which `cluster init` was run: a template for others."""
+    from quads_tui.journal.cluster.connection import Dsn
+    from quads_tui.journal.cluster.schema import init
+
+    made = new_database(port)
+    asyncio.run(init(Dsn(made)))
+    return made.rpartition("/")[2]
 
 
 class Cable(threading.Thread):

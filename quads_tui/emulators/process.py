@@ -177,7 +177,8 @@ async def _wait_for_end(options: Options, stop: asyncio.Event) -> None:
         if _alive(options.watch_pid_file):
             seen = time.monotonic()
         try:
-            await asyncio.wait_for(stop.wait(), min(WATCH_SECONDS, max(0.1, options.linger / 2)))
+            async with asyncio.timeout(min(WATCH_SECONDS, max(0.1, options.linger / 2))):
+                await stop.wait()
         except TimeoutError:
             continue
         return

@@ -28,7 +28,8 @@ async def server_of(url: str) -> Server:
     host, port = host_and_port(url)
     host = host.rstrip(".")
     try:
-        names = await asyncio.wait_for(asyncio.to_thread(_names, host), _PATIENCE)
+        async with asyncio.timeout(_PATIENCE):
+            names = await asyncio.to_thread(_names, host)
     except TimeoutError:
         names = set()
     plain = host if _PLAIN.fullmatch(host) or ":" in host else hashlib.sha256(host.encode()).hexdigest()

@@ -14,13 +14,13 @@ _PATIENCE = 3.0  # real seconds that somebody who pressed tab waits
 def rollout_names(cluster: str) -> list[str]:
     """The newest first. `cluster`: as typed."""
     try:
-        return asyncio.run(asyncio.wait_for(_names(cluster), _PATIENCE))
+        return asyncio.run(_names(cluster))
     except (QuadsTuiError, TimeoutError):  # the command itself says what is wrong
         return []
 
 
 async def _names(cluster: str) -> list[str]:
-    async with open_cluster(cluster) as opened:
+    async with asyncio.timeout(_PATIENCE), open_cluster(cluster) as opened:
         from .cluster_source import is_usual
 
         return [row.id for row in reversed(await opened.rollouts.all()) if is_usual(row.id)]

@@ -94,7 +94,8 @@ class ControlServer:
             writer.close()
 
     async def _serve_commands(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line = await asyncio.wait_for(reader.readline(), _HELLO_TIMEOUT)
+        async with asyncio.timeout(_HELLO_TIMEOUT):
+            line = await reader.readline()
         hello = json.loads(line) if len(line) <= _MAX_HELLO else None
         if not isinstance(hello, dict) or not isinstance(hello.get("who"), str):
             return

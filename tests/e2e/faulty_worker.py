@@ -2,10 +2,10 @@
 
 python -m tests.e2e.faulty_worker N SIGNAL POINT -- WORDS
 
-N: the how-manyth time. POINT: an act whose intent is on the database's disk (build, reset, override), `login` (that one is about to
-be sent is), `check` (before the check at the first byte of an act at a BMC), `wire` (a write to Foreman was asked whether it may
-go, and may), `late` (nothing is asked any more before its first byte), `sent` (it is on the wire), or `granted` (the place in the
-write queue was granted and the intent is not committed: for a second).
+N: the how-manyth time. POINT: an event of any kind is on the database's disk, and no later one (`any`); the database has carried out
+any statement (`call`); an act whose intent is there (build, reset, override), `login` (that one is about to be sent is), `check` (before the check at the first byte of an act at
+a BMC), `wire` (a write to Foreman was asked whether it may go, and may), `late` (nothing is asked any more before its first byte),
+`sent` (it is on the wire), or `granted` (the place in the write queue was granted and the intent is not committed: for a second).
 $FAULT_ONCE: a file that the first of several workers makes; the others do nothing to themselves.
 $FAULT_SKEW: seconds by which the clock of its machine is wrong.
 """
@@ -19,8 +19,10 @@ import time
 from typing import Any
 
 import aiohttp
+import psycopg
 
 from quads_tui import cli
+from quads_tui.journal.cluster import journal
 from quads_tui.journal.cluster.journal import ClusterJournal
 from quads_tui.journal.cluster.place import PostgresPlace
 from quads_tui.rollout.events import BmcSession, Event, Intent
@@ -55,6 +57,8 @@ def _first() -> bool:
 
 
 def _is_of(event: Event, point: str) -> bool:
+    if point == "any":
+        return True
     if point == "login":
         return isinstance(event, BmcSession) and event.is_open and not event.uri
     return isinstance(event, Intent) and event.act == point
@@ -62,7 +66,10 @@ def _is_of(event: Event, point: str) -> bool:
 
 def install(at: int, number: int, name: str) -> None:
     point = _Point(at, number)
+    if name == "any":
+        journal._GROUP = 1  # events of a transaction
     answer, owned, sending = ClusterJournal._answer, ClusterJournal.owned, PostgresPlace.sending
+    execute = psycopg.AsyncConnection.execute
     committed, send, unchecked = ClusterJournal.commit, CheckedRequest.send, aiohttp.ClientRequest.send
 
     def answered(self: ClusterJournal, events: Any, why: str) -> None:
@@ -93,6 +100,13 @@ def install(at: int, number: int, name: str) -> None:
             point.passed()
         return response
 
+    async def carried_out(self: psycopg.AsyncConnection[Any], *values: Any, **options: Any) -> Any:
+        cursor = await execute(self, *values, **options)
+        if name == "call":
+            point.passed()
+        return cursor
+
+    psycopg.AsyncConnection.execute = carried_out  # type: ignore[method-assign]
     CheckedRequest.send = on_the_wire  # type: ignore[method-assign]
 
     async def last(self: aiohttp.ClientRequest, conn: Any) -> Any:

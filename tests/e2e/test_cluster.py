@@ -6,84 +6,19 @@ import asyncio
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests import postgres
-from tests.forks import Program
 from tests.waiting import PATIENCE, wait_for
 
+from .cluster import Cluster
 from .conftest import Lab
 
 MakeLab = Callable[..., Lab]
 pytestmark = pytest.mark.skipif(not postgres.is_here(), reason=postgres.MISSING)
-
-
-class Cluster:
-    """A lab, a database with the schema, and the workers that were started."""
-
-    def __init__(self, lab: Lab, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.lab, self.dsn = lab, postgres.new_database(port)
-        self._environment = monkeypatch
-        self.workers: list[Worker] = []
-        made = lab.run("cluster", "init", "--cluster", self.dsn)
-        assert made.returncode == 0, made.stderr
-
-    def submit(self) -> str:
-        """The id of the rollout."""
-        done = self.lab.run("run", self.lab.assignment, "--cluster", self.dsn, "--yes")
-        assert done.returncode == 0, done.stderr
-        rollout = next(line.partition(": ")[2] for line in done.stderr.splitlines() if line.startswith("submitted: "))
-        assert f"quads-tui attach {rollout} --cluster {self.dsn}" in done.stderr
-        return rollout
-
-    def worker(self, name: str, lease: float = 60.0, faulty: Sequence[str] = (), dsn: str = "") -> Worker:
-        """`faulty`: what it does to itself; `dsn`: another way to the database."""
-        self._environment.setenv("QUADS_TUI_LOCKS", str(self.lab.directory.parent / name / "locks"))
-        self.workers.append(Worker(self.lab, name, dsn or self.dsn, lease, faulty))
-        return self.workers[-1]
-
-    def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        import psycopg
-
-        with psycopg.connect(self.dsn, autocommit=True) as database:
-            return database.execute(statement.encode()).fetchall()
-
-    def settled(self) -> bool:
-        return not self.rows("select 1 from quads_tui.rollout where wanted or worker is not null")
-
-    def events(self, rollout: str) -> list[Any]:
-        from quads_tui.journal.cluster.connection import Dsn
-        from quads_tui.journal.cluster.rollouts import ClusterRollouts
-
-        async def read() -> list[Any]:
-            reading = ClusterRollouts(Dsn(self.dsn))
-            found = await reading.events(rollout)
-            await reading.close()
-            assert [n for n, _ in found] == list(range(1, len(found) + 1))
-            return [event for _, event in found]
-
-        return asyncio.run(read())
-
-    def attempts(self, rollout: str) -> set[int]:
-        """That any stage took."""
-        return {event.attempt for event in self.events(rollout) if event.kind == "stage"}
-
-
-class Worker:
-    def __init__(self, lab: Lab, name: str, dsn: str, lease: float, faulty: Sequence[str]) -> None:
-        self.directory = lab.directory.parent / name
-        self.directory.mkdir()
-        words = ["worker", "--cluster", dsn, "--site", str(lab.site), "--state-dir", str(self.directory / "state")]
-        words += ["--lease", str(lease)]
-        self.err = self.directory / "err"
-        module = "tests.e2e.faulty_worker" if faulty else "quads_tui.cli"
-        self.process = Program([*faulty, *words], out=str(self.directory / "out"), err=str(self.err), module=module)
-
-    def said(self, words: str) -> bool:
-        return words in self.err.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -93,18 +28,19 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 @pytest.fixture
-def cluster(lab: MakeLab, port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Cluster]]:
+def cluster(lab: MakeLab, port: int) -> Iterator[Callable[..., Cluster]]:
     """`server`: of the test's own; else one for all of them."""
     made: list[Cluster] = []
 
     def make(server: postgres.PostgresServer | None = None, **options: Any) -> Cluster:
-        made.append(Cluster(lab(**options), server.port if server else port, monkeypatch))
+        made.append(Cluster(lab(**options), postgres.new_database(server.port if server else port)))
+        initialised = made[-1].lab.run("cluster", "init", "--cluster", made[-1].dsn)
+        assert initialised.returncode == 0, initialised.stderr
         return made[-1]
 
     yield make
     for each in made:
-        for worker in each.workers:
-            worker.process.send_signal(signal.SIGKILL)
+        each.end()
 
 
 def check_counts(cluster: Cluster, hosts: int) -> None:

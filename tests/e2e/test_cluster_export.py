@@ -10,7 +10,8 @@ import pytest
 from tests import postgres
 from tests.waiting import PATIENCE, wait_for
 
-from .test_cluster import Cluster, check_counts, cluster, port
+from .cluster import Cluster
+from .test_cluster import check_counts, cluster, port
 
 __all__ = ["cluster", "port"]
 

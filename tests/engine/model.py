@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
@@ -121,20 +122,32 @@ class Lab:
         self.plan = replace(self.plan, hosts=tuple(given.get(host.name, host) for host in self.plan.hosts))
         self._open()
 
+    def keep_in(self, journal: MemoryJournal) -> None:
+        """Before the start: another journal."""
+        self.journal = journal
+        self._open()
+
     async def crash(self) -> None:
         """As kill -9: nothing more is written or sent; what was sent goes on at the servers."""
         self.journal.dead = True
         ours = asyncio.all_tasks() - self.world.tasks - {asyncio.current_task()}
         for task in ours:
             task.cancel()
-        await asyncio.gather(*ours, return_exceptions=True)
+        if ours:
+            ended, left = await asyncio.wait(ours, timeout=60.0)
+            assert not left, f"its end is not heard by {left}"
+            await asyncio.gather(*ended, return_exceptions=True)
 
-    def resume(self, protected: frozenset[str] = frozenset()) -> None:
+    def cut_off(self) -> None:
+        """Its journal is out of reach, and will be another process's. It lives, and has its sessions."""
+        self.journal.is_cut_off = True
+        self.world.sessions = Counter()
+
+    def resume(self, protected: frozenset[str] = frozenset(), journal: MemoryJournal | None = None) -> None:
         """Another process opens the journal; its site protects these hosts too."""
         self._protected |= protected
-        events, self.journal = self.journal.events, MemoryJournal()
-        self.journal.events = list(events)
-        self._open(recall(self.plan, events))
+        self.journal = journal or MemoryJournal(self.journal.events)
+        self._open(recall(self.plan, self.journal.events))
 
     async def run(self) -> Rollout:
         """Until no host can move without a human."""

@@ -11,7 +11,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.foreman_host import HostRecord
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan, Target
-from quads_tui.rollout.ports import REFUSALS, Probe, SideEffects, Ticket, UnknownOutcome
+from quads_tui.rollout.ports import REFUSALS, NotSent, Probe, SideEffects, Ticket, UnknownOutcome
 from quads_tui.rollout.repairs import BMC_RESET
 from quads_tui.rollout.stages import ActResult
 
@@ -173,6 +173,7 @@ class ModelBmc:
         self._acts = acts
         self._pinned: Identity | None = None
         self._open = False
+        self._sessions = world.sessions  # of this process
         self.pxe_persistent = world.pxe_persistent
 
     async def identify(self, macs: Collection[str], deadline: float | None = None, whole: bool = False) -> Identity:
@@ -241,7 +242,7 @@ class ModelBmc:
         await self._intend(BMC_RESET, {"type": "GracefulRestart"})
         name = self._reached()
         before, self._open = machine.power, False
-        self._world.sessions[self._host] -= 1
+        self._sessions[self._host] -= 1
         await asyncio.shield(self._world.work(self._world.restart_bmc(name)))
         self._acts.session(self._uri, False)
         self._acts.result(ActResult.ANSWERED, {})
@@ -292,18 +293,21 @@ class ModelBmc:
             self._acts.session(uri, False)
 
     async def _intend(self, act: str, detail: dict[str, object]) -> None:
-        await self._acts.intend(act, detail)
-        try:
-            await self._world.connected()
-            await self._acts.confirm()
-        except REFUSALS as no:
-            self._acts.result("absent", {"error": f"not sent: {no}"})
-            raise
+        while True:
+            await self._acts.intend(act, detail)
+            try:
+                await self._world.connected()
+                return await self._acts.confirm()
+            except (NotSent, *REFUSALS) as no:
+                self._acts.result("absent", {"error": f"not sent: {no}"})
+                if not isinstance(no, NotSent):
+                    raise
+            await self._world.clock.sleep(2.0)
 
     async def close(self) -> None:
         if self._open:
             self._open = False
-            self._world.sessions[self._host] -= 1
+            self._sessions[self._host] -= 1
             if not self._world.journal.dead:
                 self._world.left[self._host].discard(self._uri)
             self._acts.session(self._uri, False)
@@ -320,12 +324,12 @@ class ModelBmc:
         if not self._open:
             await self._acts.before_login()
             self._open = True
-            self._world.sessions[self._host] += 1
+            self._sessions[self._host] += 1
             self._uri = f"/Sessions/{next(self._world.numbers)}"
             if not self._world.journal.dead:
                 self._world.left[self._host].add(self._uri)
             self._acts.session(self._uri, True)
-            assert self._world.sessions[self._host] == 1, "one session a BMC"
+            assert self._sessions[self._host] == 1, "one session a BMC"
 
     async def _read(self, deadline: float | None = None) -> Machine:
         """The pinned machine, by a fresh read."""

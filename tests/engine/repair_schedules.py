@@ -1,6 +1,6 @@
 """The random schedules of `schedules`, with repairs among the orders: the same invariants, and those of repairs.
 
-    python -m tests.engine.repair_schedules FIRST COUNT
+    python -m tests.engine.repair_schedules --count 1000 [--workers 2] [--first 0] [--journal memory|sqlite|cluster]
 
 R1 a repair never wipes a machine, nor powers one that is armed
 R2 each repair that begins ends once, over crashes too
@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from dataclasses import replace
 
 from quads_tui.rollout.commands import Command, GiveBack, PowerCycle, RestartBmc
 from quads_tui.rollout.events import HostChanged, Intent, Outcome, RepairChanged
 from quads_tui.rollout.repairs import BMC_RESET, GIVE_BACK, Repair, RepairStatus
 from quads_tui.rollout.stages import ActResult
-from tests.clocks import in_virtual_time
 
-from .schedules import Run, Schedule, names
+from . import schedules
+from .many_schedules import check_many
+from .random_schedule import Schedule, names
+from .schedules import Run
+from .stored_journals import Journals
 
 FORMER = 7
 REPAIRS: dict[str, type[Command]] = {"power-cycle": PowerCycle, "bmc-restart": RestartBmc, "give-back": GiveBack}
@@ -30,8 +32,8 @@ REPAIRS: dict[str, type[Command]] = {"power-cycle": PowerCycle, "bmc-restart": R
 class RepairRun(Run):
     """Half of the installs end badly, so that there is something to repair."""
 
-    def __init__(self, schedule: Schedule, luck: random.Random) -> None:
-        super().__init__(schedule)
+    def __init__(self, schedule: Schedule, journals: Journals, luck: random.Random) -> None:
+        super().__init__(schedule, journals)
         lab = self.lab
         lab.replan([replace(plan, owner_id=FORMER, owner_type="User", owner="cloud01") for plan in lab.plan.hosts])
         for name in names():
@@ -49,6 +51,9 @@ class RepairRun(Run):
         self.schedule.crashes += [
             (luck.randint(1, 40), luck.choice((0.0, 3.0, 30.0, 300.0))) for _ in range(luck.choice((0, 1, 2)))
         ]
+
+    def __repr__(self) -> str:
+        return f"{self.schedule} with {self.repairs}"
 
     async def _settled(self, operator: asyncio.Task[None], stay: bool) -> None:
         """The console stays until the last order, so that crashes meet repairs too."""
@@ -91,30 +96,11 @@ class RepairRun(Run):
             assert machine.restarts <= len(sent) <= orders, "R4"
 
 
-def check(number: int) -> None:
+def check(number: int, journals: Journals | None = None) -> None:
     """Raises AssertionError with the whole schedule."""
-    schedule, luck = Schedule.of(number), random.Random(-number - 1)
-    runs: list[RepairRun] = []
-
-    async def whole() -> None:
-        runs.append(RepairRun(schedule, luck))
-        await runs[0].go()
-        runs[0].judge()
-
-    try:
-        in_virtual_time(whole)
-    except Exception as error:
-        raise AssertionError(f"{error!r} in {schedule} with {runs and runs[0].repairs}") from error
+    luck = random.Random(-number - 1)
+    schedules.check(number, journals, lambda schedule, kept: RepairRun(schedule, kept, luck))
 
 
 if __name__ == "__main__":
-    first, count = map(int, sys.argv[1:3])
-    bad = 0
-    for one in range(first, first + count):
-        try:
-            check(one)
-        except AssertionError as found:
-            bad += 1
-            print(one, found, flush=True)
-    print(f"{count} schedules, {bad} bad")
-    raise SystemExit(bool(bad))
+    check_many(check, __doc__)

@@ -1,9 +1,10 @@
 """Random schedules of a rollout in virtual time: faults, machines that move, orders of an operator, and crashes; judged by the
 invariants.
 
-    python -m tests.engine.schedules --count 200000 [--workers 2] [--first 0]
+    python -m tests.engine.schedules --count 200000 [--workers 2] [--first 0] [--journal memory|sqlite|cluster]
 
-A schedule follows from its number alone: one that fails is printed whole and run again by --first N --count 1.
+A schedule follows from its number alone: one that fails is printed whole and run again by --first N --count 1. With --journal the
+rollout's journal is a real one, which is judged, too (stored_journals.py); a crash of a worker of a cluster is followed by another one.
 
 I1 a protected host, and one that is not in the plan, is never touched
 I2 never more than one write at Foreman, across retries, cancels, crashes and resumes
@@ -19,162 +20,34 @@ I9 no act on another machine than the pinned one, which is the host's own unless
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import multiprocessing
 import random
-import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from quads_tui.rollout.causes import Cause, StageFailure
+from quads_tui.engine.executor import RolloutExecutor
 from quads_tui.rollout.commands import Command, Disarm, Hold, Release, Retry, Skip, Unskip
 from quads_tui.rollout.events import Event, HostChanged, Intent, Ordered, RepairChanged, StageChanged
 from quads_tui.rollout.identity import Identity
 from quads_tui.rollout.plan import HostPlan
 from quads_tui.rollout.repairs import Repair, RepairStatus
 from quads_tui.rollout.stages import HostStatus, Stage, StageStatus
+from quads_tui.rollout.state import Rollout
 from tests.clocks import in_virtual_time
 
+from .many_schedules import check_many
 from .model import Lab
 from .network import SYSTEM, facts, peer
-from .world import EPOCH, Machine
-
-HOSTS = 2
-PROTECTED = "protected.example.com"
-STRANGER = "stranger.example.com"  # not in the plan
-FAULTS = {
-    "busy": lambda: StageFailure(Cause.BUSY, "SYS518"),
-    "503 with Retry-After": lambda: StageFailure(Cause.BUSY, "503", after=40.0),
-    "unreachable": lambda: StageFailure(Cause.UNREACHABLE, "connection refused"),
-    "409": lambda: StageFailure(Cause.FOREMAN, "409 conflict"),
-    "refused": lambda: StageFailure(Cause.REFUSED, "no licence", retryable=False),
-    "answer lost": lambda: "answer lost",
-    "lost": lambda: "lost",
-}
-ACTS = {  # where each of them may strike
-    "look": ("busy", "unreachable", "503 with Retry-After"),
-    "off": ("busy", "refused"),
-    "pxe": ("busy", "refused"),
-    "on": ("busy", "unreachable"),
-    "clear": ("busy",),
-    "build": ("busy", "503 with Retry-After", "409", "refused", "answer lost", "lost"),
-    "cancel": ("busy", "answer lost", "lost"),
-    "stale": ("busy",),  # a search that shows yesterday
-}
-TELLS = (  # what the machines of a lab tell of themselves
-    ("uuid", "serial", "macs"),
-    ("uuid",),
-    ("uuid", "macs"),
-    ("serial",),
-    ("macs",),
-    (),
-    (),
-)
-CHANGES = ("vanishes", "absent", "moves", "misled", "misled and gone")
-ORDERS = ("skip", "hold", "unskip", "release", "retry", "restart", "disarm")
-
-
-@dataclass
-class NetworkSchedule:
-    """`changes`: (own seconds, what, host, seconds until it is over).
-
-    Machines that are swapped tell a UUID, always: a swap that no fact shows is one that nobody could see.
-    """
-
-    tells: tuple[str, ...]
-    complete: bool  # all MACs of each machine
-    twins: bool  # both hosts are systems of one BMC
-    named: bool  # and the assignment says which
-    let: list[bool]  # the plan accepts the host although it may not be verified
-    compared: list[bool]
-    surveyed: list[bool]  # the plan knows the machine
-    bonds: list[bool]  # Foreman's primary MAC is a bond's
-    misled: list[str]  # whose BMC each host's name leads to from the start; empty: its own
-    changes: list[tuple[float, str, int, float]]
-
-    @classmethod
-    def by(cls, luck: random.Random) -> NetworkSchedule:
-        def some(share: float) -> list[bool]:
-            return [luck.random() < share for _ in range(HOSTS)]
-
-        tells = luck.choice(TELLS)
-        kinds = (*CHANGES, "swapped") if "uuid" in tells and luck.random() < 0.4 else (*CHANGES, "quiet")
-        twins = luck.random() < 0.3
-        kinds += ("absent",) * 5 if twins else ()
-        changes = [
-            (
-                luck.choice((0.0, luck.uniform(0, 40), luck.uniform(0, 40), luck.uniform(0, 900))),
-                luck.choice(kinds),
-                luck.randrange(HOSTS),
-                luck.choice((5.0, 60.0, 600.0, 1e6)),
-            )
-            for _ in range(luck.choice((0, 1, 2, 3, 4)))
-        ]
-        return cls(
-            tells,
-            luck.random() < 0.8,
-            twins,
-            luck.random() < 0.5,
-            some(0.5),
-            some(0.8),
-            some(0.3),
-            some(0.2),
-            [luck.choice(("", "", "", "", "", "", *names(), PROTECTED, STRANGER)) for _ in range(HOSTS)],
-            sorted(changes),
-        )
-
-
-@dataclass
-class Schedule:
-    """`faults`: (host, act, fault). `orders`: (own seconds, host, order). `crashes`: (events until the next one, seconds until
-    somebody resumes)."""
-
-    number: int
-    faults: list[tuple[int, str, str]] = field(default_factory=list)
-    orders: list[tuple[float, int, str]] = field(default_factory=list)
-    crashes: list[tuple[int, float]] = field(default_factory=list)
-    installs: list[str] = field(default_factory=list)
-    strangers: list[tuple[float, int]] = field(default_factory=list)  # somebody ends the host's build in Foreman
-    write_seconds: float = 1.0  # how long Foreman takes over a write
-    network: NetworkSchedule | None = None
-    steps: list[tuple[float, float]] = field(default_factory=list)  # (own seconds, how far somebody sets the wall clock)
-
-    @classmethod
-    def of(cls, number: int) -> Schedule:
-        luck = random.Random(number)
-        made = cls(number)
-        for _ in range(luck.choice((0, 0, 1, 2, 4))):
-            act = luck.choice(list(ACTS))
-            made.faults.append((luck.randrange(HOSTS), act, luck.choice(ACTS[act])))
-        for _ in range(luck.choice((0, 0, 0, 1, 3))):
-            made.orders.append(
-                (luck.choice((luck.uniform(0, 90), luck.uniform(0, 1500))), luck.randrange(HOSTS), luck.choice(ORDERS))
-            )
-        for _ in range(luck.choice((0, 1, 1, 2, 3))):
-            made.crashes.append((luck.randint(1, 60), luck.choice((0.0, 3.0, 30.0, 300.0, 3000.0))))
-        made.installs = [luck.choice(("built", "built", "built", "failed", "never")) for _ in range(HOSTS)]
-        for _ in range(luck.choice((0, 0, 0, 0, 1))):
-            made.strangers.append((luck.uniform(10, 900), luck.randrange(HOSTS)))
-        made.write_seconds = luck.choice((1.0, 1.0, 20.0, 100.0))
-        if luck.random() < 0.7:
-            made.network = NetworkSchedule.by(luck)
-            for _ in range(luck.choice((0, 1, 2))):  # what a human answers
-                made.orders.append((luck.uniform(60, 3000), luck.randrange(HOSTS), luck.choice(("release", "retry"))))
-        for _ in range(luck.choice((0, 1, 1, 3))):
-            made.steps.append((luck.choice((luck.uniform(0, 90), luck.uniform(0, 1500))), luck.choice((-600.0, 600.0))))
-        made.orders.sort()
-        return made
-
-
-def names() -> list[str]:
-    return [f"h{number}.example.com" for number in range(HOSTS)]
+from .random_schedule import FAULTS, HOSTS, PROTECTED, STRANGER, NetworkSchedule, Schedule, names
+from .stored_journals import Journals, MemoryJournals
+from .world import EPOCH, Machine, MemoryJournal
 
 
 class Run:
     """One schedule on a lab of its own."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, journals: Journals | None = None) -> None:
         self.schedule = schedule
+        self.journals = journals or MemoryJournals()
         self.lab = Lab(
             [*names(), PROTECTED, STRANGER],
             planned=[*names(), PROTECTED],
@@ -189,6 +62,9 @@ class Run:
             self.lab.machine(names()[host]).troubles.append((act, FAULTS[fault]()))  # type: ignore[no-untyped-call]
         for name, installs in zip(names(), schedule.installs, strict=True):
             self.lab.machine(name).installs = installs
+
+    def __repr__(self) -> str:
+        return repr(self.schedule)
 
     def _set_up(self, given: NetworkSchedule) -> None:
         world, network = self.lab.world, self.lab.world.network
@@ -259,6 +135,7 @@ class Run:
             network.leads[name] = network.home(name)[0]
 
     async def go(self) -> None:
+        self.lab.keep_in(await self.journals.opened())
         operator = asyncio.create_task(self._orders())
         self.lab.world.tasks.add(operator)  # he outlives the console
         for at, host in self.schedule.strangers:
@@ -267,11 +144,12 @@ class Run:
             self.lab.world.work(self._changed(number, *change))
         for at, seconds in self.schedule.steps:
             self.lab.world.work(self._set_clock(at, seconds))
-        crashes = list(self.schedule.crashes)
+        crashes, replaced = list(self.schedule.crashes), list[asyncio.Task[None]]()
         while True:
             events, pause = crashes.pop(0) if crashes else (0, 0.0)
             lab = self.lab
             lab.journal.crash_at = len(lab.journal.events) + events if events else 0
+            lab.journal.survives = self.journals.lease > 0.0 and events % 3 == 0
             lab.executor.start()
             crashed = asyncio.ensure_future(lab.journal.crashed.wait())
             settled = asyncio.ensure_future(self._settled(operator, stay=not events))
@@ -279,10 +157,21 @@ class Run:
             crashed.cancel()
             if not events:
                 break
-            await lab.crash()
+            if lab.journal.survives:
+                settled.cancel()
+                lab.cut_off()
+                replaced.append(lab.world.work(_stopped_when_lost(lab.executor, lab.journal)))
+                pause = max(pause, self.journals.lease)
+            else:
+                for task in replaced:  # these processes die as well
+                    task.cancel()
+                replaced.clear()
+                await lab.crash()
             await asyncio.sleep(pause)
-            lab.resume()
+            lab.resume(journal=await self.journals.opened())
         await lab.end()
+        await asyncio.gather(*replaced)
+        lab.journal.events = await self.journals.closed()
         for task in lab.world.tasks:  # installs that never end
             task.cancel()
 
@@ -343,6 +232,19 @@ class Run:
                 assert host.armed, "what stands armed is never left unsaid"
         causal(events)
         obeyed(events)
+        again = Rollout("r1", lab.plan)
+        for event in events:
+            again.apply(event)
+        for name, host in lab.rollout.hosts.items():
+            read = again.hosts[name]
+            assert (read.status, read.reason, read.armed) == (host.status, host.reason, host.armed), "J3"
+
+
+async def _stopped_when_lost(executor: RolloutExecutor, journal: MemoryJournal) -> None:
+    """As RolloutRunner does it: who has lost the rollout to another process does nothing more."""
+    await journal.lost.wait()
+    executor.stop("safety")
+    await executor.finish("safety")
 
 
 def _command(order: str, host: tuple[str, ...]) -> Command:
@@ -389,52 +291,22 @@ def obeyed(events: list[Event]) -> None:
             assert event.detail.get("type") != "On" or event.host in cycled, "I8"
 
 
-def check(number: int) -> None:
+def check(number: int, journals: Journals | None = None, make: Callable[[Schedule, Journals], Run] = Run) -> None:
     """Raises AssertionError with the whole schedule."""
-    schedule = Schedule.of(number)
+    schedule, kept = Schedule.of(number), journals or MemoryJournals()
+    runs: list[Run] = []
 
     async def whole() -> None:
-        run = Run(schedule)
-        await run.go()
-        run.judge()
+        runs.append(make(schedule, kept))
+        await runs[0].go()
+        runs[0].judge()
 
+    random.seed(number)  # of the pauses between attempts
     try:
-        in_virtual_time(whole)
+        in_virtual_time(whole, kept.busy)
     except Exception as error:
-        raise AssertionError(f"{error!r} in {schedule}") from error
-
-
-def _worker(numbers: range) -> list[str]:
-    bad = []
-    for number in numbers:
-        try:
-            check(number)
-        except AssertionError as error:
-            bad.append(str(error))
-    return bad
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
-    given = parser.parse_args()
-    began = time.monotonic()
-    parts = [
-        range(start, min(start + 250, given.first + given.count)) for start in range(given.first, given.first + given.count, 250)
-    ]
-    bad: list[str] = []
-    with multiprocessing.Pool(given.workers) as pool:
-        for done, found in enumerate(pool.imap_unordered(_worker, parts), 1):
-            bad += found
-            for words in found:
-                print(words, flush=True)
-            if done % 40 == 0:
-                print(f"{done * 250} schedules, {len(bad)} bad, {time.monotonic() - began:.0f} s", flush=True)
-    print(f"{given.count} schedules, {len(bad)} bad, {time.monotonic() - began:.0f} s")
-    raise SystemExit(bool(bad))
+        raise AssertionError(f"{error!r} in {runs[0] if runs else schedule}") from error
 
 
 if __name__ == "__main__":
-    main()
+    check_many(check, __doc__)

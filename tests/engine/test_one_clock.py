@@ -19,7 +19,8 @@ from tests.clocks import in_virtual_time
 from tests.effort import tries
 
 from .model import Lab
-from .schedules import Run, Schedule
+from .random_schedule import Schedule
+from .schedules import Run
 from .test_flow import ends, names
 
 pytestmark = pytest.mark.looptime

@@ -1,4 +1,4 @@
-"""A short share of the random schedules with repairs; more by `python -m tests.engine.repair_schedules FIRST COUNT`."""
+"""A short share of the random schedules with repairs; more by `python -m tests.engine.repair_schedules`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -94,7 +94,7 @@ class World:
         self.write_ends: list[tuple[float, str]] = []  # own time and host of each write that was carried out
         self.builds: Counter[str] = Counter()  # writes that put it in build
         self.reads: Counter[str] = Counter()
-        self.sessions: Counter[str] = Counter()
+        self.sessions: Counter[str] = Counter()  # of the process that runs now
         self.journal = MemoryJournal()  # of the process that runs now
         self.meters = Meters()
         self.numbers = itertools.count(1)  # of BMC sessions
@@ -176,10 +176,14 @@ class World:
 class MemoryJournal:
     """Implements ports.Journal; remembers the order, and what was committed before what."""
 
-    def __init__(self) -> None:
-        self.events: list[Event] = []
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        """`events`: of the processes before."""
+        self.events = list(events)  # on disk
         self.dead = False  # the process was killed: nothing more reaches the disk
         self.crash_at = 0  # die when this many events are written
+        self.survives = False  # then it is cut off from its disk, and does not die
+        self.is_cut_off = False
+        self.lost = asyncio.Event()  # another process has it
         self.crashed = asyncio.Event()
         self.taken_over = False
 

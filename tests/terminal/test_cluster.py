@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from tests import postgres
+from tests.e2e.cluster import Cluster
 from tests.e2e.conftest import Lab
-from tests.e2e.test_cluster import Cluster, check_counts, cluster, port
+from tests.e2e.test_cluster import check_counts, cluster, port
 from tests.waiting import wait_for
 
 from .test_attach import Terminals, lab, terminals

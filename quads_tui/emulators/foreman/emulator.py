@@ -226,7 +226,8 @@ class ForemanEmulator:
         task.add_done_callback(self._running.discard)
         task.add_done_callback(lambda _: self._traffic.end(exchange))
         try:
-            answer = await asyncio.wait_for(asyncio.shield(task), self.options.front_timeout / self.time.speed)
+            async with asyncio.timeout(self.options.front_timeout / self.time.speed):
+                answer = await asyncio.shield(task)
         except TimeoutError:
             answer = page(504, "Gateway Timeout")
         if self._careless is not None:
@@ -259,7 +260,8 @@ class ForemanEmulator:
     async def _silence(self, transport: asyncio.BaseTransport) -> None:
         while not transport.is_closing() and not self._closing.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), 0.02)
+                async with asyncio.timeout(0.02):
+                    await self._closing.wait()
 
     def _response(
         self, request: web.Request, exchange: Exchange, connection: Connection, answer: Answer, headers: dict[str, str]

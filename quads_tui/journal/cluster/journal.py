@@ -194,7 +194,8 @@ class ClusterJournal:
         while True:
             await self._wake.wait()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), _GATHER)
+                async with asyncio.timeout(_GATHER):
+                    await self._urgent.wait()
             self._wake.clear()
             self._urgent.clear()
             while self._events or self._samples or self._exchanges:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,12 +19,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def template(port: int) -> str:
     """The name of a database in which `cluster init` was run."""
-    from quads_tui.journal.cluster.connection import Dsn
-    from quads_tui.journal.cluster.schema import init
-
-    made = postgres.new_database(port)
-    asyncio.run(init(Dsn(made)))
-    return made.rpartition("/")[2]
+    return postgres.with_schema(port)
 
 
 @pytest.fixture
