@@ -288,7 +288,7 @@ def _bmc_lines(found: list[Checked]) -> list[str]:
         words = f"not verified: {len(unverified)} of these. A rollout asks about those that redfish.unverified does not list"
         lines += _note(words, unverified)
     if left := [(one.service, one.left_session) for one in found if one.left_session]:
-        lines += _note(f"sessions that stay open at BMCs, or may, after this check: {len(left)}", left)
+        lines += _note(f"sessions that stay open, or may stay open, at BMCs after this check: {len(left)}", left)
     bad = [one for one in found if not one.ok]
     lines += [_line(one) for one in bad[:_MAX_LISTED]]
     if len(bad) > _MAX_LISTED:

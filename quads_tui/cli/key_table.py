@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from quads_tui.console.key_actions import KEY_ACTIONS, KeyAction
+from quads_tui.console.key_actions import KEY_ACTIONS, TARGETS, KeyAction
 
 _PLACES = {
     "table": "In the table",
-    "hosts": "For the marked hosts, else the host under the cursor or on the detail screen, or a whole failure group",
+    "hosts": TARGETS,
     "anywhere": "Anywhere",
     "plain": "Typed with `--plain`, in addition to retry, restart, skip, hold and the other commands that change the rollout",
     "start": "On the screen of all rollouts (`quads-tui` without a command)",

@@ -340,7 +340,7 @@ class Console(ControlledApp):
             if answer != required_answer(len(hosts)):
                 self.flash(f"{action.command}: nothing was done")
             elif action.default_reason and not why:
-                reason = ["Reason? (esc: nothing is done)", "It is shown with the hosts, and in the report."]
+                reason = ["Reason? (esc: nothing is done)", "The reason is shown with the hosts, and in the report."]
                 self.ask(TextQuestion(reason, self.context.monotonic, action.default_reason), with_reason)
             else:
                 submit(why)

@@ -57,11 +57,14 @@ def retrying(verb: str, *, from_start: bool = False) -> Consequence:
         if from_start:
             # Only a start from the first stage takes hosts again that were given back.
             same = all(retry_effect(host) is retry_effect(host, True) or host.given_back for host in hosts)
-            gentler = "" if same else "r retries from the failed stage and wipes only what it must."
+            gentler = (
+                "" if same else "r retries from the failed stage; a host that may still be installing is only watched, not wiped."
+            )
         elif armed:
-            gentler = f"d disarms {'the armed host' if armed == 1 else f'the {armed} armed hosts'}; nothing is installed then."
+            whom, their = ("the armed host", "its") if armed == 1 else (f"the {armed} armed hosts", "their")
+            gentler = f"d disarms {whom}; {their} next boot installs nothing."
         else:
-            gentler = "s takes hosts out of the rollout; nothing is wiped then." if wiped else ""
+            gentler = "s takes hosts out of the rollout instead, and wipes nothing." if wiped else ""
         return Effects(
             happens=tuple(_retried(effect, counts[effect]) for effect in RetryEffect if counts[effect]),
             lost=f"Lost: what is on the disks of {_n(wiped)}." if wiped else "Nothing is wiped.",
@@ -105,7 +108,10 @@ def _retried(effect: RetryEffect, count: int) -> str:
         case RetryEffect.POWER_OFF:
             return f"{_n(count)} will be powered off; nothing else is changed."
         case RetryEffect.WATCH:
-            return f"{_n(count)} may still be installing: watched for longer and not wiped (restart wipes {it})."
+            return (
+                f"{_n(count)} may still be installing: the install is not started again, only watched for longer "
+                f"(restart wipes {it})."
+            )
         case RetryEffect.BOOT:
             return f"{_n(count, 'is', 'are')} in build mode already: this boots {it} and WIPES {its}."
         case RetryEffect.ALL_STAGES:
@@ -213,8 +219,8 @@ def disarming(hosts: Sequence[HostState]) -> Effects:
         )
     if left := len(hosts) - armed:
         happens.append(
-            f"{_n(left, 'is', 'are')} not armed: nothing is done to {'it' if left == 1 else 'them'}, unless build mode "
-            "or PXE that this rollout set is still there."
+            f"{_n(left, 'is', 'are')} not armed: nothing is done to {'it' if left == 1 else 'them'}; but if build mode or PXE "
+            "that this rollout set is still set, it is cancelled."
         )
     return Effects(
         happens=tuple(happens),
@@ -256,13 +262,13 @@ RESUME_NEW = Effects(
     wipes=True,
 )
 PAUSE_WRITES = Effects(
-    happens=("No further write is sent to Foreman; ready hosts stay powered off until writes are resumed.",),
+    happens=("No further write is sent to Foreman; hosts that wait for their write stay powered off until writes are resumed.",),
     lost=f"{_RESUMED_LATER} writes.",
     yes="pause Foreman writes",
-    gentler="p pauses new hosts only; no host stays powered off for it.",
+    gentler="p pauses new hosts only; hosts that are powered off are still written and installed.",
 )
 RESUME_WRITES = Effects(
-    happens=("Ready hosts will be set to build mode in Foreman, booted and WIPED.",),
+    happens=("Hosts that wait for their write will be set to build mode in Foreman, booted and WIPED.",),
     lost="Lost: what is on the disks of these hosts.",
     yes="resume Foreman writes",
     wipes=True,
@@ -272,7 +278,7 @@ STOP = Effects(
         "Stop: nothing new is started on any host, and no host is watched. Hosts that are off stay off, armed hosts stay armed "
         "(the next boot reinstalls them), and installs that have started continue. Continue later with: quads-tui resume",
     ),
-    lost="Nothing is wiped by it.",
+    lost="Nothing is wiped by stopping.",
     yes="stop the rollout",
     gentler="pause new hosts: hosts under way continue.",
 )
@@ -295,13 +301,13 @@ POWER_CYCLE = Effects(
 )
 GIVE_BACK = Effects(
     happens=("Build mode and PXE are cancelled first, then the former owner is written to Foreman.",),
-    lost="Nothing is wiped by it; a disk that was wiped already is not restored.",
+    lost="Nothing is wiped now; a disk that was wiped already is not restored.",
     yes="give back",
     gentler="d disarms only; the owner stays as it is.",
 )
 NEW_ROLLOUT = Effects(
     happens=("The services and BMCs are read, and the plan is shown; nothing is changed before the plan is confirmed.",),
-    lost="Lost after that: what is on the disks of the hosts to be rebuilt.",
+    lost="Lost once the plan is confirmed: what is on the disks of the hosts to be rebuilt.",
     yes="start",
     wipes=True,
 )
@@ -312,7 +318,7 @@ RESUME_ROLLOUT = Effects(
     wipes=True,
 )
 ATTACH = Effects(
-    happens=("This console gets control of the rollout; the console that has it becomes read-only.",),
+    happens=("This console gets control of the rollout; the console that has control now becomes read-only.",),
     lost="Nothing is lost; control goes back when this console is left.",
     yes="take control",
 )

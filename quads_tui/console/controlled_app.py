@@ -87,7 +87,7 @@ class ControlledApp(AdjustableApp):
 
         def chosen(answer: str | None) -> None:
             if answer == "y" and self.gone is None:
-                self.flash("nothing was done: another process runs the rollout by now, or it has ended")
+                self.flash("nothing was done: another process now runs the rollout, or the rollout has ended")
             elif answer == "y":
                 self.exit("resume")
 
@@ -96,7 +96,7 @@ class ControlledApp(AdjustableApp):
     def action_comment(self, words: str = "") -> None:
         """On the chosen hosts, at once: nothing is done to them."""
         if self.read_only:
-            self.flash(f"read-only: {self.read_only}; comments are for who has control")
+            self.flash(f"read-only: {self.read_only}; comments need control")
             return
         if why := self.view.choose():
             self.flash(why)

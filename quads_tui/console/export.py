@@ -22,7 +22,7 @@ def export(app: Any, context: ViewContext, names: Sequence[str], words: str) -> 
     """Write these hosts into a file of its own or, after a question where it exists, into the one that `words` name."""
     format, _, given = words.partition(" ")
     if format not in FORMATS:
-        app.flash(f"export: give the format, {' or '.join(FORMATS)}, and a file if you like")
+        app.flash(f"export: give the format, {' or '.join(FORMATS)}, and a file name if you want one")
     elif not names:
         app.flash("export: no host is shown, nothing was written")
     elif not given.strip():
@@ -52,7 +52,7 @@ async def _write_given(app: Any, context: ViewContext, names: list[str], format:
     if is_directory:
         app.flash(f"export: {path} is a directory; give the name of a file")
     elif is_taken:
-        lines = [f"Replace the file {path}?", f"It will have {count(len(names), 'host')} as {format}."]
+        lines = [f"Replace the file {path}?", f"The new file will contain {count(len(names), 'host')} as {format}."]
         app.ask(Question(lines, {"n": "no", "y": "yes"}, context.monotonic), agreed)
     else:
         await _write(app, context, names, format, path, None)

@@ -218,7 +218,9 @@ class FaultTolerantApp(FaultTolerant, App[ReturnType], Generic[ReturnType]):
     def _copy_without_tmux(self, text: str, what: str) -> None:
         if self._driver is not None and takes_osc_52(text):
             super().copy_to_clipboard(text)
-            self.flash(f"sent {what} to the terminal; if you cannot paste, it does not let programs set its clipboard (OSC 52)")
+            self.flash(
+                f"sent {what} to the terminal; if you cannot paste, the terminal does not let programs set its clipboard (OSC 52)"
+            )
         elif self.copies_in is None:
             self.flash("not copied: this terminal has no clipboard for programs (OSC 52)")
         else:

@@ -75,7 +75,7 @@ class KeyAction:
 
     def __post_init__(self) -> None:
         if self.dangerous != (self.consequence is not None):
-            raise ValueError(f"{self.name}: a dangerous action needs its consequence, and no other has one")
+            raise TypeError(f"{self.name}: a dangerous action needs its consequence, and no other has one")
         if not self.label:
             object.__setattr__(self, "label", self.command)
 
@@ -90,6 +90,12 @@ class KeyAction:
         return self.consequence(hosts)
 
 
+TARGETS = (
+    "For the marked hosts; if none is marked, for the host under the cursor. On the screen of a host: for this host. On the"
+    " screens of failures and of clouds: for all hosts of the chosen group or cloud"
+)
+"""Of the actions on hosts, for the help."""
+
 TYPE_THE_COUNT = 5  # more hosts than this: the number must be typed
 
 _NOT_DONE = tuple(status for status in HostStatus if status is not HostStatus.DONE)
@@ -103,7 +109,7 @@ KEY_ACTIONS = (
     KeyAction("first", "home,g", "Home g", "go to the first host", _TABLE),
     KeyAction("last", "end,G", "End G", "go to the last host", _TABLE),
     KeyAction("mark", "space", "space", "mark or unmark the host under the cursor", _TABLE, footer=1),
-    KeyAction("mark_range", "V", "V", "mark all hosts from the last marked one to the cursor", _TABLE),
+    KeyAction("mark_range", "V", "V", "mark all from the newest mark to the cursor", _TABLE),
     KeyAction("mark_shown", "asterisk", "*", "mark all shown hosts; press again to unmark them", _TABLE),
     KeyAction("clear_marks", "backslash", "\\", "clear all marks", _TABLE),
     KeyAction(
@@ -194,7 +200,7 @@ KEY_ACTIONS = (
         "skip",
         "s",
         "s",
-        "skip hosts: take them out of the rollout; failed become skipped, armed are disarmed",
+        "take hosts out of the rollout; failed hosts become skipped, armed hosts are disarmed",
         _HOSTS,
         True,
         _NOT_DONE,

@@ -66,7 +66,7 @@ class PlainSession:
         rollout, title = self._rollout, self._view_context.view.title
         self._print(f"{title + ': ' if title else ''}{rollout.id}, {count(len(rollout.hosts), 'host')}.")
         if speed := rollout.time.speed_words:
-            self._print(f"All times are the rehearsal's own: {speed}, counted from the start.")
+            self._print(f"All times are emulated: {speed}, counted from the start.")
         for warning in (*self._view_context.view.warnings, *rollout.plan.cautions):
             self._print(f"Warning: {warning}")
         if not self._view_context.read_only and (comments := comments_summary(rollout.hosts.values())):
@@ -160,8 +160,8 @@ class PlainSession:
         self._require_answer(required_answer(len(names)), on_confirmed)
 
     def _ask_text(self, action: KeyAction, names: tuple[str, ...]) -> None:
-        """The next line is the text; nothing is confirmed, since nothing is done to the hosts."""
-        self._print(f"{action.command.capitalize()} on {count(len(names), 'host')}? Press Enter to write nothing.")
+        """The next line is the text; nothing is confirmed, because nothing is done to the hosts."""
+        self._print(f"{action.command.capitalize()} on {count(len(names), 'host')}: type the text; an empty line cancels.")
 
         def written(text: str) -> None:
             assert action.make_command is not None

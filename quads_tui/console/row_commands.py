@@ -75,9 +75,9 @@ class RowCommandKeys:
 
     def _refusal(self, runner: RowCommandRunner, command: RowCommand, chosen: int, hosts: int) -> str:
         if not hosts:
-            return "the site has this command for other hosts" if chosen else "no host is chosen"
+            return "not meant for the chosen hosts (site file)" if chosen else "no host is chosen"
         if hosts > 1 and runner.runs_in(command) is RunsIn.SCREEN:
-            return f"it needs the whole screen, so it runs for one host at a time; {hosts} are chosen"
+            return f"the command needs the whole screen, so it runs for one host at a time; {hosts} are chosen"
         if hosts > runner.free:
             now = AT_ONCE - runner.free
             full = f"{now} are running, so {runner.free} more can start, not {hosts}"
@@ -88,7 +88,7 @@ class RowCommandKeys:
         lines = [f"Run {command.name} for {count(len(hosts), 'host')}?", *(f"  {shlex.join(one)}" for one in words[:_LISTED])]
         if len(hosts) > _LISTED:
             lines.append(f"  and for {len(hosts) - _LISTED} more")
-        lines.append("It does not change the rollout.")
+        lines.append("The command does not change the rollout.")
 
         def agreed(answer: str | None) -> None:
             if answer == "y":
@@ -108,7 +108,8 @@ class RowCommandKeys:
         for host in hosts:
             runner.start(command, host, lambda ended, host=host: self._ended(command, host, ended))  # type: ignore[misc]
         of = hosts[0].partition(".")[0] if len(hosts) == 1 else count(len(hosts), "host")
-        kept = "; read-only: recorded in commands.log, not in the journal" if self._context.read_only else ""
+        record = "; this console is read-only, so it is recorded in commands.log, not in the journal"
+        kept = record if self._context.read_only else ""
         self._app.flash(f"{command.name} for {of} started {_WHERE[where]}{kept}")
 
     async def _on_screen(self, runner: RowCommandRunner, command: RowCommand, host: str) -> None:

@@ -318,7 +318,7 @@ class StartScreen(SafeScreen, Screen[None]):
 
     def action_open(self) -> None:
         if self.row and self.row.group is RowGroup.SCHEDULED:
-            self.start.flash("it has not started yet; its plan is shown where its process waits")
+            self.start.flash("it has not started yet: its plan is shown in the terminal where it waits")
         elif self.row:
             self.start.exit(("open", self.row.rollout))
 

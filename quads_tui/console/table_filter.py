@@ -52,7 +52,7 @@ class TableFilter:
             lines += [f"nearest {'name' if field in ('', 'name') else field}: {near}"] if near else []
         lines += [self.problem] if self.problem else []
         keys = ["esc shows all hosts"] if self.words or self.group else []
-        return [*lines, *keys, *(["f shows hosts that have not failed, too"] if self.failures_only else [])]
+        return [*lines, *keys, *(["f also shows hosts that have not failed"] if self.failures_only else [])]
 
     @property
     def state(self) -> str:
@@ -87,7 +87,9 @@ class TableFilter:
         if not name:
             how = ":filter @NAME uses one, :forget NAME deletes it"
             return (
-                f"saved filters: {', '.join(sorted(saved))} ({how})" if saved else "no filter is saved; :save NAME saves this one"
+                f"saved filters: {', '.join(sorted(saved))} ({how})"
+                if saved
+                else "no filter is saved; :save NAME saves the current filter"
             )
         if not NAME.fullmatch(name):
             return "a filter has a name of at most 32 letters, digits, dots, dashes and underscores"
@@ -115,5 +117,5 @@ class TableFilter:
         return f"{'failures only ' if self.failures_only else ''}{self.words}".strip()
 
     def _unknown(self, name: str) -> str:
-        names = ", ".join(sorted(self._settings.filters)) or "none; :save NAME saves the present one"
+        names = ", ".join(sorted(self._settings.filters)) or "none; :save NAME saves the current filter"
         return f"no filter is saved as {name!r}; saved filters: {names}" if name else f"name a saved filter: {names}"

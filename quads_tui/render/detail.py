@@ -55,7 +55,7 @@ def detail_head(
 
 def past_lines(results: Sequence[HostResult], width: int, most: int) -> list[Text]:
     """Its last rollouts, at most `most`: when, the outcome, and what each stage took. Nothing where there is none."""
-    lines = [Text(cut(f" last rollouts of this host: {len(results)}", width), STRONG)] if results else []
+    lines = [Text(cut(f" earlier rollouts of this host: {len(results)}", width), STRONG)] if results else []
     for one in results[:most]:
         took = "  ".join(f"{stage.short} {measured(one.seconds[stage])}" for stage in Stage if stage in one.seconds)
         style = BAD if one.status is HostStatus.FAILED else ""
@@ -100,5 +100,5 @@ def history(host: HostState, exchanges: Iterable[Exchange], width: int, time: Ro
 def as_text(host: HostState, exchanges: Iterable[Exchange], *, now: float, time: RolloutTime) -> str:
     """The same as plain text, for a ticket."""
     lines = [*detail_head(host, now=now, time=time, width=200), *history(host, exchanges, 200, time)]
-    lines += [Text(f" rehearsal at {time.speed_words}: all times are its own")] if time.speed_words else []
+    lines += [Text(f" rehearsal at {time.speed_words}: all times are emulated")] if time.speed_words else []
     return "\n".join(line.plain.rstrip() for line in lines)

@@ -81,7 +81,8 @@ def end_panel(rollout: Rollout, *, now: float, width: int, height: int, control:
 def end_sentences(rollout: Rollout, now: float) -> list[str]:
     """The same for who has no screen; without its keys."""
     counts = rollout.counts
-    lines = [f"It took {duration(rollout.seconds(now))}: {counts[HostStatus.DONE]} of {count(len(rollout.hosts), 'host')} done."]
+    done = f"{counts[HostStatus.DONE]} of {count(len(rollout.hosts), 'host')} done"
+    lines = [f"The rollout took {duration(rollout.seconds(now))}: {done}."]
     if failed := counts[HostStatus.FAILED]:
         at = ", ".join(f"{number} at {stage.label if stage else 'the start'}" for stage, number in _failed_at(rollout))
         lines.append(f"{count(failed, 'host')} failed: {at}; {count(len(rollout.groups), 'cause')}.")

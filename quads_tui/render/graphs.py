@@ -158,7 +158,7 @@ class _Graphs:
         meters = self._meters
         found = {
             "hosts": self._panel("Hosts", f"stacked, all {len(self._rollout.hosts):,}", self._hosts, least=4),
-            "under way": self._panel("Under way", "before the install, on a scale of their own", self._under_way),
+            "under way": self._panel("Under way", "before the install, on a separate scale", self._under_way),
             "queue": self._panel("Foreman write queue", "hosts ready", self._queue, right=self._writing()),
             "rate": self._panel("Foreman writes", "a minute", self._rate),
         }
@@ -333,7 +333,7 @@ class _Graphs:
         ]
         if forecast.written_at is not None and forecast.writes_left:
             at = self._rollout.time.clock(forecast.written_at, forecast.at)
-            legend.append(self._figure("last write about" if len(at) <= _CLOCK else "last write", at))
+            legend.append(self._figure("final write about" if len(at) <= _CLOCK else "final write", at))
         return _axis_labels(rows, f"{top:,}", f"{top / 2:g}", "0"), drawn, legend
 
     def _rate(self, rows: int) -> tuple[Sequence[str], Sequence[Text], Sequence[Text]]:

@@ -124,7 +124,7 @@ def end_line(
     if rollout.plan.until:
         alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
     if late := "" if lateness is None else late_short(lateness, rollout.speed):
-        words = f"{late[:1].upper()}{late[1:]}" if wide else "Times are wrong"  # why stands in the first line
+        words = f"{late[:1].upper()}{late[1:]}" if wide else f"Too slow for {rollout.speed:g}x: times are wrong"
         alarms.append(f"{words}  ", BAD)
     left = Text(" ").append_text(alarms)
     busy: Sequence[str] = _busy_ways(latency(lag * rollout.speed)) if lag >= LATE and not late else ()

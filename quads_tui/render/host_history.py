@@ -40,7 +40,7 @@ def worst_first(hosts: Iterable[HostHistory]) -> list[HostHistory]:
 
 def heading(width: int) -> str:
     """`width`: of the longest name."""
-    return f"{'HOST':<{width}}  {'ROLLOUTS':>8} {'FAILED':>6}  {'AFTER WRITE':>11}  LAST ROLLOUTS (newest first)"
+    return f"{'HOST':<{width}}  {'ROLLOUTS':>8} {'FAILED':>6}  {'AFTER WRITE':>11}  RECENT ROLLOUTS (newest first)"
 
 
 def line(one: HostHistory, width: int) -> str:

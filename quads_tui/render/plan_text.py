@@ -60,14 +60,14 @@ def plan_lines(plan: Plan) -> list[str]:
         len(plan.hosts),
     )
     lines += _group(
-        "expected not to be begun, since they would not be done by the time limit",
+        "expected not to be begun, because they would not be done by the time limit",
         [(host, "estimated when the plan was made") for host in plan.hosts if host.name in late],
     )
     lines += _group("hosts whose BMC did not answer; each BMC is tried again before the first action on its host", silent)
     lines += _group("not verified, accepted by redfish.unverified in the site file", accepted, len(plan.hosts))
     lines += _group("warnings", [(host, "; ".join(host.notes)) for host in plan.hosts if host.notes and not host.blocker])
     lines += _group(
-        "sessions that stay open at BMCs, or may, after the survey",
+        "sessions that stay open, or may stay open, at BMCs after the survey",
         [(host, host.left_session) for host in plan.hosts if host.left_session],
     )
     return lines + _totals(plan)

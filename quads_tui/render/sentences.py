@@ -39,7 +39,9 @@ def _left(rollout: Rollout, forecast: Forecast) -> str:
     if forecast.p50 == 0.0:
         late = overdue_words(forecast, _NAMES, rollout.time)
         if forecast.late:
-            return "Nothing is left to do before the time limit" + (f"; {late}." if late else ".")
+            return f"No more hosts are begun before the time limit: {count(len(forecast.late), 'host')} left" + (
+                f"; {late}." if late else "."
+            )
         return f"The good hosts are done; {late}." if late else "Nothing is left to do."
     words = bound_words(forecast.bound, forecast.why) or forecast.why
     if forecast.bound is Bound.HUMAN:

@@ -39,7 +39,7 @@ class CommandResult:
         """Why it is not ok, in words."""
         said = f": {self.output[-1]}" if self.output else ""
         if self.timed_out:
-            return f"ended by quads-tui at its time limit{said}"
+            return f"ended by quads-tui after its timeout{said}"
         if self.status is None:
             return f"could not be started{said}"
         return f"killed by signal {-self.status}{said}" if self.status < 0 else f"exit status {self.status}{said}"

@@ -175,7 +175,8 @@ class Plan:
     def unguarded_words(self) -> str:
         """What is wrong with those; empty where there are none."""
         found, names = self.unguarded, ", ".join(dict.fromkeys(one.name for one in self.protected if one.unknown))
-        return f"hosts whose BMC could not be compared with that of a protected host ({names}): {_some(found)}" if found else ""
+        why = f"hosts whose BMC may be that of a protected host ({names}), because the two could not be compared"
+        return f"{why}: {_some(found)}" if found else ""
 
     @property
     def cautions(self) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ def restart_blocked(rollout: Rollout, name: str, neighbours: Neighbours, protect
         if beside.repair is not None:
             return f"its BMC also serves {other}, where a {beside.repair.label} is under way"
         if not beside.status.is_final:
-            return f"its BMC also serves {other}, which is {_standing(beside)}: hold or skip it first"
+            return f"its BMC also serves {other}, which is {_standing(beside)}: hold or skip {other} first"
     return ""
 
 
@@ -186,8 +186,8 @@ def _restart_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
     lines = []
     for name in list(groups)[:_SHOWN]:
         others = neighbours.of(name)
-        behind = f"also behind it: {_named(others)}" if others else "no other host of this rollout is behind it"
-        lines.append(f"BMC {rollout.hosts[name].address}: {behind}.")
+        serves = f"it also serves: {_named(others)}" if others else "it serves no other host of this rollout"
+        lines.append(f"BMC {rollout.hosts[name].address}: {serves}.")
     if len(groups) > _SHOWN:
         lines.append(f"And {count(len(groups) - _SHOWN, 'more BMC')}, each restarted once.")
     return [

@@ -170,8 +170,8 @@ def assumed_words(rollout: Rollout, now: float) -> str:
         return ""
     names = ", ".join(f"{count} {model or 'model unknown'}" for model, count in models.most_common())
     return (
-        f"time limit: of these models fewer than {ENOUGH} installs are known, so the deadline of install"
-        f" ({limit.ceiling / 60:.0f} min) is assumed for each until {ENOUGH} have ended: {names}"
+        f"time limit: fewer than {ENOUGH} earlier installs of these models are known; until {ENOUGH} of a model have ended, each"
+        f" of its installs is assumed to take the whole install deadline (limits.install, {limit.ceiling / 60:.0f} min): {names}"
     )
 
 

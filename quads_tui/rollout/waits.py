@@ -22,15 +22,17 @@ _NAMED = 20  # hosts
 @lru_cache  # one text for all hosts that wait for the same: each keeps it in its timeline
 def for_a_place(waiting: int, verified: bool) -> str:
     """`waiting` hosts are powered off and not yet written, as many as may be; `verified`: the first write of the rollout is."""
-    hosts = "1 host is" if waiting == 1 else f"{waiting} hosts are"
+    number, hosts, those = (1, "host is", "that host is") if waiting == 1 else (waiting, "hosts are", "those hosts are")
     if verified:
-        return f"{FOR_FOREMAN}{hosts} ahead; powered off and not yet written (limits.ahead)"
-    return f"waiting until the first write to Foreman is verified; {hosts} already powered off, and no more until then"
+        return f"{FOR_FOREMAN}{number} {hosts} ahead of this one; {those} powered off and not yet written (limits.ahead)"
+    off = f"{number} other {hosts} already powered off, and no more will be until then"
+    return f"waiting until the first write to Foreman is verified; {off}"
 
 
 def is_for_a_place(note: str) -> bool:
     """Whether these are the words of `for_a_place`, with whatever number was right when they were said."""
-    return any(re.sub(r"\d+ hosts? (is|are)", "0 hosts are", note) == for_a_place(0, verified) for verified in (False, True))
+    number = re.search("[0-9]+", note)
+    return number is not None and any(note == for_a_place(int(number[0]), verified) for verified in (False, True))
 
 
 def for_the_turn(host: str) -> str:
@@ -85,4 +87,4 @@ def left_by_the_time_limit(until: float, hosts: Sequence[str], time: RolloutTime
     more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
     subject, they = ("1 host was", "it is") if len(hosts) == 1 else (f"{len(hosts)} hosts were", "they are")
     by = f"by the time limit, {time_limit_words(until, time)}"
-    return f"{subject} not begun, since {they} less than 90 % likely to be done {by}: {', '.join(hosts[:_NAMED])}{more}"
+    return f"{subject} not begun, because {they} less than 90 % likely to be done {by}: {', '.join(hosts[:_NAMED])}{more}"

@@ -361,6 +361,6 @@ async def test_a_session_that_a_check_leaves_is_said() -> None:
     told = with_plan_findings(Checked("h1", host.address, ok=True, left_session="no answer to a login"), {"h1": host})
     assert told.ok
     assert _bmc_lines([told])[-2:] == [
-        "note  sessions that stay open at BMCs, or may, after this check: 1",
+        "note  sessions that stay open, or may stay open, at BMCs after this check: 1",
         "        h1  no answer to a login; the session /1 stays open at the BMC",
     ]

@@ -33,7 +33,7 @@ async def test_who_only_watches_is_told_who_may_comment() -> None:
         d.app.read_only = "watching r1, controlled by bob@jump"
         d.app.run_command("comment PSU replaced")
         await d.pilot.pause()
-        assert "comments are for who has control" in d.text
+        assert "comments need control" in d.text
         assert not d.control.orders
 
 
@@ -65,7 +65,7 @@ def test_sentences() -> None:
     p = Plain(model)
     p.session.start(True)
     assert f"1 comment by ann@jump: {name.partition('.')[0]}: PSU replaced." in p.said
-    assert "Comment on 1 host?" in p.type(f"comment {name}")
+    assert "Comment on 1 host: type the text; an empty line cancels." in p.type(f"comment {name}")
     assert p.type("checked again") == "Comment sent."
     assert p.type(f"comment {name}", "").endswith("Nothing was written.")
     assert p.control.orders == [Comment((name,), "checked again")]

@@ -338,7 +338,7 @@ def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
         model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.INSTALL, cause, "x"))
     retry, restart = (question(BY_NAME[name], hosts) for name in ("retry", "restart"))
     assert retry.happens == (
-        "2 hosts may still be installing: watched for longer and not wiped (restart wipes them).",
+        "2 hosts may still be installing: the install is not started again, only watched for longer (restart wipes them).",
         "1 host has already booted into the installer: all stages are repeated, and Install WIPES its disk again.",
     )
     assert (retry.lost, restart.lost) == (
@@ -372,7 +372,7 @@ async def test_the_host_screen_shows_the_last_rollouts_of_the_host() -> None:
         )
         d.past[name] = past
         await d.press("enter")
-        assert "last rollouts of this host: 2" in d.text
+        assert "earlier rollouts of this host: 2" in d.text
         assert "failed Install (timeout)" in d.text
         assert "done 14 min  ON 5.0 s  INS 14 min" in d.text
         assert d.text.index("failed Install (timeout)") < d.text.index("done 14 min")

@@ -112,6 +112,6 @@ async def test_failures_that_are_gone_leave_no_other_ones_in_their_place_unsaid(
         d.seconds += 600
         d.app.panels()
         await d.press("r")
-        assert "cursor now on other failures: press again" in d.text
+        assert "nothing was done: the cursor is now on other failures; look, then press again" in d.text
         await d.press("r")
         assert " from Power off?" in d.text

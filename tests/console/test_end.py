@@ -142,7 +142,7 @@ def test_plain_announces_the_end_once() -> None:
     assert f"Rollout {p.model.id} has ended: " in said
     for line in end_sentences(p.model, NOW):
         assert line in said
-    assert "It took 1 h 50 min: 48 of 60 hosts done." in said
+    assert "The rollout took 1 h 50 min: 48 of 60 hosts done." in said
     assert "ARMED, the next boot reinstalls them: " in said
     assert "has ended" not in p.told()
 

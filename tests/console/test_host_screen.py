@@ -226,9 +226,9 @@ async def test_new_lines_stay_in_view_until_the_operator_moves_up() -> None:
         for number in range(20):
             await come(number)
         assert "note 19" in d.text
-        assert "new log lines stay in view" in d.text
+        assert "following new log lines" in d.text
         await d.press(*["up"] * 12)
-        assert "the log stands still (end: new lines in view)" in d.text
+        assert "view held while you scroll (press End to follow new lines)" in d.text
         before = [line for line in d.text.splitlines() if line.startswith("▌")]
         for number in range(20, 26):
             await come(number)

@@ -34,9 +34,9 @@ def held(count: int, installing: int) -> tuple[Rollout, list[HostState]]:
 
 
 def test_a_dangerous_action_without_its_consequence_cannot_be_made() -> None:
-    with pytest.raises(ValueError, match="consequence"):
+    with pytest.raises(TypeError, match="consequence"):
         KeyAction("melt", "z", "z", "melt hosts", "hosts", True)
-    with pytest.raises(ValueError, match="consequence"):
+    with pytest.raises(TypeError, match="consequence"):
         KeyAction("glance", "z", "z", "glance", consequence=always(STOP))
 
 
@@ -57,7 +57,7 @@ def test_the_release_of_ten_hosts_says_that_eight_are_installing() -> None:
     assert asked.title == "Release 10 hosts?"
     assert asked.states == "8 of 10 hosts held while installing, 2 held at PXE."
     assert asked.happens == (
-        "8 hosts may still be installing: watched for longer and not wiped (restart wipes them).",
+        "8 hosts may still be installing: the install is not started again, only watched for longer (restart wipes them).",
         "2 hosts start again at Power off and go through all stages: Install WIPES their disks.",
     )
     assert asked.lost == "Lost: what is on the disks of 2 hosts."

@@ -47,7 +47,7 @@ def owned(model: Rollout, name: str) -> None:
     ("word", "command", "asked", "costs"),
     [
         ("power-cycle", PowerCycle, "Power {} off and on?", "Build mode and PXE are cancelled first"),
-        ("bmc-restart", RestartBmc, "Restart the BMC of {}?", "no other host of this rollout is behind it"),
+        ("bmc-restart", RestartBmc, "Restart the BMC of {}?", "it serves no other host of this rollout"),
         ("give-back", GiveBack, "Give {} back to the former owner?", "The owner in Foreman changes back from cloud02 to cloud01"),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_bmc_that_serves_others_is_named_with_them_and_refused_while_they_are_
     done = next(host for host in p.model.hosts.values() if host.status is HostStatus.DONE)
     running = next(host for host in p.model.hosts.values() if host.status is HostStatus.RUNNING)
     sharing(p.model, name, done.name)
-    assert f"also behind it: {done.name}" in p.type(f"bmc-restart {name}", "n")
+    assert f"it also serves: {done.name}" in p.type(f"bmc-restart {name}", "n")
     sharing(p.model, name, running.name)
     said = p.type(f"bmc-restart {name}")
     assert f"its BMC also serves {running.name}, which is running" in said

@@ -114,7 +114,7 @@ async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: t
         assert f" REHEARSAL{speed}  TOO SLOW" in d.text.splitlines()[0]
         d.model.outages.standing.clear()
         d.app.panels()
-        words = "This computer is too slow for 30x: times are wrong" if size[0] > 100 else "Times are wrong  "
+        words = "This computer is too slow for 30x: times are wrong" if size[0] > 100 else "Too slow for 30x: times are wrong  "
         assert words in d.text.splitlines()[1]
 
 
@@ -149,9 +149,9 @@ def test_sentences_and_plain_lines_tell_the_same_time_and_say_so() -> None:
     said.append(as_text(host, (), now=NOW, time=model.time))
     text = "\n".join(said)
     assert_own_time(text, "sentences")
-    assert "All times are the rehearsal's own: 30x speed, counted from the start." in text
+    assert "All times are emulated: 30x speed, counted from the start." in text
     assert text.count("(now 15:00 at 30x speed)") == 3  # the progress, the status, the plain line
-    assert "rehearsal at 30x speed: all times are its own" in text  # of a host, as it goes into a ticket
+    assert "rehearsal at 30x speed: all times are emulated" in text  # of a host, as it goes into a ticket
     assert "retrying at 15:30, in 30 min" in text
     assert "1 h" not in plain_line(model, meters(), NOW).split("(")[0]
 

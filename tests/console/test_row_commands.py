@@ -101,7 +101,10 @@ async def test_it_runs_where_the_site_wants_it_and_while_only_watching(fake: Fak
         assert isinstance(d.app.screen, HostScreen)
         assert "x ssh" in d.text
         await d.press("x")
-        assert "started in tmux; read-only: recorded in commands.log, not in the journal" in d.app.context.flash
+        assert (
+            "started in tmux; this console is read-only, so it is recorded in commands.log, not in the journal"
+            in d.app.context.flash
+        )
         await d.press("escape", "M", "x")
         assert fake.started == [("ssh", d.app.table.cursor)]
         assert "ssh can be used only on: table, detail" in d.text
@@ -109,7 +112,7 @@ async def test_it_runs_where_the_site_wants_it_and_while_only_watching(fake: Fak
         assert "5 sel" in d.text
         fake.for_hosts = lambda host: False
         await d.press("escape", "x")
-        assert "ssh: the site has this command for other hosts; nothing was run" in d.text
+        assert "ssh: not meant for the chosen hosts (site file); nothing was run" in d.text
         assert "x ssh" not in d.text
 
 
@@ -137,7 +140,7 @@ async def test_what_cannot_run_is_said_and_nothing_runs(fake: Fake) -> None:
         assert "at most 8 row commands run at the same time: 6 are running, so 2 more can start, not 3; nothing was run" in d.text
         fake.free, fake.tmux = 8, False
         await d.press("x")
-        assert "it needs the whole screen, so it runs for one host at a time; 3 are chosen" in d.text
+        assert "the command needs the whole screen, so it runs for one host at a time; 3 are chosen" in d.text
         await d.press("backslash")
         fake.broken = "the mac of a01 is not known"
         await d.press("x")

@@ -72,7 +72,7 @@ async def test_whoever_resumed_it_meanwhile_keeps_it() -> None:
         d.app.gone = None
         await d.press("y")
         assert d.app.return_value is None
-        assert "another process runs the rollout by now" in d.text
+        assert "another process now runs the rollout" in d.text
 
 
 def test_sentences_say_what_was_known() -> None:

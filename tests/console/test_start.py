@@ -211,7 +211,7 @@ async def test_totals_are_of_what_runs_and_the_groups_stand_in_order() -> None:
         (["n", "tab", *"lab/a", "tab"], None, [], "a03.yaml"),
         (["n", "tab", "x", "tab"], None, [], "no completion: only directories"),
         (["n", "tab", "x", "escape"], None, [], "enter open"),
-        (["j", "j", "enter"], None, [], "it has not started yet"),
+        (["j", "j", "enter"], None, [], "it has not started yet: its plan is shown in the terminal where it waits"),
         (["q", "n"], None, [], "enter open"),
         (["q", "l"], ("leave", ""), [], ""),
         (["question_mark"], None, [], "resume an unfinished rollout"),

@@ -282,7 +282,7 @@ async def test_bmcs_of_one_model_hold_that_model_and_the_others_are_rolled_out()
     held = next(name for name, host in lab.rollout.hosts.items() if host.status is HostStatus.QUEUED)
     assert [e.text for e in lab.journal.events if isinstance(e, HostNote) and e.host == held][-1] in (
         "new hosts of model R640 are paused",
-        "waiting until the first write to Foreman is verified; 3 hosts are already powered off, and no more until then",
+        "waiting until the first write to Foreman is verified; 3 other hosts are already powered off, and no more will be until then",
     )
     assert lab.rollout.new_host_paused(held) == "model R640"
     assert len(off(lab)) <= 7

@@ -306,12 +306,20 @@ async def test_why_a_host_waits_for_a_place_is_told_with_the_number_and_the_limi
     g = gate(told, ahead=4)
     tasks = await admitted(g, range(4))
     assert told.waits == [
-        ("h3", "waiting until the first write to Foreman is verified; 3 hosts are already powered off, and no more until then")
+        (
+            "h3",
+            "waiting until the first write to Foreman is verified; 3 other hosts are already powered off, and no more will be until then",
+        )
     ]
     told.waits.clear()
     g.first_write_verified()
     more = await admitted(g, (4,))
-    assert told.waits == [("h4", "waiting for Foreman writes: 4 hosts are ahead; powered off and not yet written (limits.ahead)")]
+    assert told.waits == [
+        (
+            "h4",
+            "waiting for Foreman writes: 4 hosts are ahead of this one; those hosts are powered off and not yet written (limits.ahead)",
+        )
+    ]
     await cancelled(*tasks.values(), *more.values())
 
 

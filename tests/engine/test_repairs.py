@@ -389,7 +389,7 @@ async def test_it_is_refused_while_another_host_behind_the_bmc_is_under_way() ->
     while lab.rollout.hosts[hosts[1]].stage is not Stage.INSTALL:
         await asyncio.sleep(1)
     await ordered(lab, RestartBmc(hosts[:1]))
-    why = f"its BMC also serves {hosts[1]}, which is running (Install): hold or skip it first"
+    why = f"its BMC also serves {hosts[1]}, which is running (Install): hold or skip {hosts[1]} first"
     assert audit(lab.journal.events) == [f"BMC restart: no host; not possible for {hosts[0]}: {why}"]
     assert lab.machine(hosts[0]).restarts == 0
     await lab.end()

@@ -71,7 +71,7 @@ async def test_who_begins_is_done_in_time_and_the_others_are_named() -> None:
     said = [event for event in made.journal.events if isinstance(event, Notice)]
     assert len(said) == 1
     assert said[0].text.startswith(
-        f"{len(left)} hosts were not begun, since they are less than 90 % likely to be done by the time limit"
+        f"{len(left)} hosts were not begun, because they are less than 90 % likely to be done by the time limit"
     )
     notes = {event.host: event.text for event in made.journal.events if isinstance(event, HostNote) and event.waits}
     assert all("time limit" in notes[host] for host in left)

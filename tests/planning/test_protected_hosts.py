@@ -105,7 +105,7 @@ async def test_a3_a_protected_bmc_whose_address_nobody_tells_is_named_and_asked_
         refuse_unverified_protection(plan)
     assert refused.value.reasons[0] == warning
     assert refused.value.reasons[1].startswith(
-        f"hosts whose BMC could not be compared with that of a protected host ({FOREMAN_HOST}): {HOSTS[1]}; "
+        f"hosts whose BMC may be that of a protected host ({FOREMAN_HOST}), because the two could not be compared: {HOSTS[1]}; "
     )
     assert plan_from(json.loads(json.dumps(asdict(plan)))) == plan
 

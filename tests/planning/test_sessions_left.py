@@ -146,7 +146,7 @@ async def test_a_session_that_stays_is_said_of_its_host(lab: Start, fault: Fault
     assert (words in host.left_session, bool(host.left_session)) == (True, bool(left))
     assert (plan_from(asdict(one.surveyed)).hosts[0].left_session == host.left_session) and one.bmc.sessions.created <= left + 1
     text = " ".join(" ".join(plan_lines(one.surveyed)).split())
-    assert ("sessions that stay open at BMCs, or may, after the survey: 1" in text) == bool(left)
+    assert ("sessions that stay open, or may stay open, at BMCs after the survey: 1" in text) == bool(left)
     assert ([line for line in one.said if "sessions may be left" in line] != []) == bool(left)
 
 

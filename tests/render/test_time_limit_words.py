@@ -40,8 +40,8 @@ def test_a_limit_that_leaves_nobody_is_shown_without_alarm() -> None:
     assert "NOT BEGUN" not in end_line(rollout, now=NOW, width=200, lag=0.0, forecast=told).plain
 
 
-def test_when_the_limit_leaves_all_that_remain_nothing_is_left_to_do() -> None:
+def test_when_the_limit_leaves_all_that_remain_no_more_hosts_are_begun() -> None:
     rollout, told = limited(5.0, 0)
     assert len(told.late) == 200
     assert (told.p50, told.writes_left) == (0.0, 0)
-    assert "Nothing is left to do before the time limit." in progress(rollout, told, NOW)
+    assert "No more hosts are begun before the time limit: 200 hosts left." in progress(rollout, told, NOW)

@@ -90,6 +90,9 @@ def test_where_nothing_is_known_the_deadline_of_install_is_assumed_and_that_is_s
     assert len(short.late) == 20
     assert not long.late
     for made in (short, long):
-        assert f"fewer than {ENOUGH} installs are known, so the deadline of install (90 min) is assumed" in made.warnings[0]
+        assert (
+            f"fewer than {ENOUGH} earlier installs of these models are known; until {ENOUGH} of a model have ended, each of its installs"
+            in made.warnings[0]
+        )
     assert "every host is less than 90 % likely to be done by" in too_early(short)
-    assert "the deadline of install (90 min) is assumed" in too_early(short)
+    assert "is assumed to take the whole install deadline (limits.install, 90 min)" in too_early(short)

@@ -59,7 +59,7 @@ def test_consoles_watch_and_control_what_a_worker_carries_out(terminals: Termina
     terminals.shows("second", "ATTACHED")
     terminals.keys("plain", f"unskip {host}", "Enter")  # an ended rollout is carried on for a command
     terminals.shows("plain", "Lost: what is on the disks of the host.")
-    terminals.shows("plain", "takes hosts out of the rollout; nothing is wiped then.\nType y to confirm")
+    terminals.shows("plain", "takes hosts out of the rollout instead, and wipes nothing.\nType y to confirm")
     terminals.keys("plain", "y", "Enter")
     terminals.shows("plain", f"Unskip: {host}.example.com (worker ")
     wait_for(lambda: made.settled() and place.counts()["foreman"]["writes"] == 4)

@@ -54,7 +54,7 @@ class CausesScreen(View):
     def choose(self) -> str:
         group = self.group
         slipped, self._slipped = self._slipped, False
-        return "cursor now on other failures: press again (nothing was done)" if slipped and group else ""
+        return "nothing was done: the cursor is now on other failures; look, then press again" if slipped and group else ""
 
     def lines(self, width: int, height: int) -> Sequence[Text]:
         groups, here = failures.groups(self.context.rollout), self.group

@@ -46,10 +46,10 @@ class BodyScreen(Page):
             room = max(1, width - 2)
             lines += [Text(cut(f" {line[start : start + room]}", width)) for start in range(0, max(1, len(line)), room)]
         if not one.body:
-            kept = "Bodies are kept for the newest read, for changes and for errors; a journal has none."
             lines += [
                 Text(cut(" The body of this answer is empty, or was not kept.", width)),
-                Text(cut(f" {kept}", width), QUIET),
+                Text(cut(" Bodies are kept for the newest read, for changes and for errors;", width), QUIET),
+                Text(cut(" a rollout that is shown from its journal has none.", width), QUIET),
             ]
         return lines
 
@@ -159,7 +159,7 @@ class HostScreen(View):
         found, rollout, symbols = self._entries(), self.context.rollout, self.context.symbols
         all_lines = sum(one.count for one in found)
         words = f"newest last   {count(all_lines, 'line')}"
-        words += f", shown as {len(found)} (equal lines are one)" if all_lines > len(found) else ""
+        words += f", shown as {len(found)} (equal lines are shown once)" if all_lines > len(found) else ""
         if self._words:
             words = f"lines with {self._words!r}: {len(found)} (esc: all)"
         place, room = self._place(found), max(1, height - 1)
@@ -173,9 +173,8 @@ class HostScreen(View):
     def state(self) -> str:
         names = self._names
         which = f" host {names.index(self._host) + 1} of {len(names)}" if self._host in names else ""
-        return (
-            f"{which}   {'new log lines stay in view' if self._at is None else 'the log stands still (end: new lines in view)'}"
-        )
+        held = "view held while you scroll (press End to follow new lines)"
+        return f"{which}   {'following new log lines' if self._at is None else held}"
 
     def frame(self, dirty: set[str]) -> None:
         if self._host in dirty:

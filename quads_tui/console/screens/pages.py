@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.text import Text
 from textual.binding import Binding
 
-from quads_tui.console.key_actions import of_place
+from quads_tui.console.key_actions import TARGETS, of_place
 from quads_tui.console.row_commands import as_action
 from quads_tui.render.line import cut
 from quads_tui.render.palette import BAD, QUIET, STRONG
@@ -47,22 +48,28 @@ class HelpScreen(Page):
     def whole(self, width: int) -> Sequence[Text]:
         places = {
             "table": "The table",
-            "hosts": "For the marked hosts, else the host under the cursor or on the detail screen, or a whole failure group",
+            "hosts": TARGETS,
             "anywhere": "Anywhere",
             "start": "On the screen of all rollouts (quads-tui without a command)",
         }
         lines = []
         for place, title in places.items():
-            lines.append(Text(cut(f" {title}", width), STRONG))
+            lines += _heading(title, width)
             for action in of_place(place):
                 name = "" if place == "start" else f":{action.command} {action.argument}"
                 lines.append(Text(cut(f"   {action.shown:8} {name:22} {action.help}", width)))
         if runner := self.context.row_commands:
-            lines.append(Text(cut(" Commands of the site, for the marked hosts, else the host under the cursor", width), STRONG))
+            lines += _heading(
+                "Commands of the site. For the marked hosts; if none is marked, for the host under the cursor", width
+            )
             for command in runner.commands:
                 action = as_action(command)
                 lines.append(Text(cut(f"   {action.shown:8} {':' + action.command:22} {action.help}", width)))
         return lines
+
+
+def _heading(words: str, width: int) -> list[Text]:
+    return [Text(cut(f" {line}", width), STRONG) for line in wrap(words, max(20, width - 1))]
 
 
 class MessagesScreen(Page):

@@ -139,9 +139,7 @@ METRICS: tuple[Metric, ...] = (
         "Seconds of rollout time in one second of real time: 1, and more in rehearsals.",
         _one(lambda reading: reading.rollout.speed),
     ),
-    Metric(
-        "quads_tui_hosts", Kind.GAUGE, "Hosts by where they stand; the sum is the number of hosts.", _hosts, ("cloud", "status")
-    ),
+    Metric("quads_tui_hosts", Kind.GAUGE, "Hosts by status; the sum is the number of hosts.", _hosts, ("cloud", "status")),
     Metric(
         "quads_tui_stage_hosts",
         Kind.GAUGE,
@@ -165,7 +163,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_left_armed_hosts",
         Kind.GAUGE,
-        "Armed hosts that nobody works on: they have ended, or the rollout has. Their next boot reinstalls them.",
+        "Hosts that are still armed after they, or the rollout, have ended. Their next boot reinstalls them.",
         _one(lambda reading: left_armed(reading.rollout)),
     ),
     Metric(
@@ -279,7 +277,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_stage_retries_total",
         Kind.COUNTER,
-        "Attempts of stages that were started after the first attempt of the same host.",
+        "Retries: attempts at a stage after the first attempt of the host at that stage.",
         _each(lambda reading: reading.tally.retries, Stage),
         ("stage",),
     ),
@@ -300,7 +298,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_outages",
         Kind.GAUGE,
-        "Outages that last: Foreman, or the BMCs of a rack, do not answer.",
+        "Outages at this moment: Foreman, or the BMCs of a rack, do not answer.",
         _each(lambda reading: reading.outages(), OutageOf, (BreakerState.OPEN, BreakerState.HALF_OPEN)),
         ("what", "state"),
     ),
@@ -320,7 +318,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_forecast_written_timestamp_seconds",
         Kind.GAUGE,
-        "When the last host is expected to be written to Foreman, in seconds since 1970 (UTC); absent while it is not known.",
+        "When the final write to Foreman is expected, in seconds since 1970 (UTC); absent while it is not known.",
         _one(lambda reading: reading.forecast.written_at),
     ),
     Metric(
@@ -356,7 +354,10 @@ LABELS: dict[str, tuple[str, tuple[str, ...]]] = {
     ROLLOUT: ("the id of the rollout, as `quads-tui rollouts` lists it", ()),
     "service": ("whom the request was sent to", tuple(Service)),
     "stage": (f"the stage; `{NO_STAGE}` only for a host that failed before its first one", (*Stage, NO_STAGE)),
-    "state": ("`half_open` while a single request tries whether it answers again", (BreakerState.OPEN, BreakerState.HALF_OPEN)),
+    "state": (
+        "`half_open` while a single request tests whether Foreman, or the rack, answers again",
+        (BreakerState.OPEN, BreakerState.HALF_OPEN),
+    ),
     "status": ("of a host, or of an attempt", tuple(dict.fromkeys([one.value for one in (*HostStatus, *StageStatus)]))),
     "version": ("of the program", ()),
     "what": ("what is paused, or what does not answer", (*PauseOf, *OutageOf)),

@@ -55,7 +55,9 @@ def lane_charts(report: Report) -> list[Figure]:
     if report.lane is None:
         return []
     points = report.lane.points
-    depth = Curve("most hosts waiting to be written", "c", [(point.seconds, point.depth) for point in points], filled=True)
+    depth = Curve(
+        "highest number of hosts waiting to be written", "c", [(point.seconds, point.depth) for point in points], filled=True
+    )
     rate = Curve("writes started per minute", "a", [(point.seconds, point.rate) for point in points], filled=True)
     return [_small(curve.name, [curve], report, lambda value: f"{value:g}", least=1.0) for curve in (depth, rate)]
 

@@ -17,7 +17,7 @@ from .text import moment, seconds_text, stage_text
 def as_markdown(report: Report) -> str:
     lines = [f"# Rollout {markdown(report.asked.rollout)}", ""]
     if report.asked.rehearsal:
-        lines += ["This was a **rehearsal**: no real machine was touched.", ""]
+        lines += ["This was a **rehearsal**: no real server was contacted.", ""]
     lines += [f"State: **{markdown(text.headline(report))}**", ""]
     lines += _armed(report)
     lines += _unverified(report)

@@ -98,7 +98,9 @@ def headline(report: Report) -> str:
     if report.state is State.UNFINISHED:
         left = f"{count(report.unfinished, 'host')} of {total:,} unfinished" if report.unfinished else "all hosts have ended"
         if report.copy_of:
-            return f"UNFINISHED when it was copied from {report.copy_of}; {left}. It may have changed there since."
+            return (
+                f"UNFINISHED when it was copied from {report.copy_of}; {left}. The rollout may have continued there since then."
+            )
         if not report.resume:
             return f"Waiting for a worker; {left}."
         return f"UNFINISHED: quads-tui exited before the rollout ended; {left}. Continue with: {report.resume}"
