@@ -3,7 +3,8 @@
 A server may close a kept connection at any time. A write that meets that end is not sent again, and nobody knows what became of
 it: that costs the time until reads have settled it. So a write uses a connection again only where that has answered a moment ago
 and nothing unread lies in it, and only at a place where no request has died on a used connection. A new connection, which proves
-nothing of either, is always good enough.
+nothing of either, is always good enough. The moment is longer for a write that does no harm when it is lost: a new connection
+costs a handshake, as much as two requests, and the sessions of a survey wait for each other to be closed.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from weakref import WeakKeyDictionary
 
 from aiohttp.client_proto import ResponseHandler
 
-_RECENT = 1.0  # real seconds since its last answer: servers close idle connections after 5 s and more
-
 
 class Reuse(StrEnum):
     """Of connections by one write."""
@@ -23,6 +22,13 @@ class Reuse(StrEnum):
     NEVER = "never"
     PROVED = "proved"  # where this place has answered a write on a used connection
     TRIED = "tried"  # where it has not refused one: for writes that do no harm when they are lost or sent again
+
+
+_RECENT = {  # real seconds since its last answer: servers close idle connections after 5 s and more
+    Reuse.NEVER: 1.0,
+    Reuse.PROVED: 1.0,
+    Reuse.TRIED: 3.0,
+}
 
 
 class KeptConnections:
@@ -36,7 +42,7 @@ class KeptConnections:
 
     def may_be_used(self, place: str, reuse: Reuse) -> bool:
         """Whether a write may use a connection again there at all. One that does not suit would be closed for nothing."""
-        if not _is_recent(self._last_answer.get(place)):
+        if not _is_recent(self._last_answer.get(place), reuse):
             return False
         match reuse:
             case Reuse.NEVER:
@@ -46,9 +52,9 @@ class KeptConnections:
             case Reuse.TRIED:
                 return place not in self._broken
 
-    def suits(self, connection: ResponseHandler) -> bool:
+    def suits(self, connection: ResponseHandler, reuse: Reuse) -> bool:
         """Whether a write may use this connection again now. What lies unread in it would be taken for the write's answer."""
-        return _is_recent(self._answered.get(connection)) and connection.is_connected() and not connection.should_close
+        return _is_recent(self._answered.get(connection), reuse) and connection.is_connected() and not connection.should_close
 
     def answered(self, connection: ResponseHandler, place: str) -> None:
         """A whole answer has come on it."""
@@ -65,5 +71,5 @@ class KeptConnections:
         self._proved.discard(place)
 
 
-def _is_recent(answer: float | None) -> bool:
-    return answer is not None and time.monotonic() - answer <= _RECENT
+def _is_recent(answer: float | None, reuse: Reuse) -> bool:
+    return answer is not None and time.monotonic() - answer <= _RECENT[reuse]

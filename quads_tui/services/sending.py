@@ -128,7 +128,7 @@ class Sending:
         """Raises NotReused where a write came to a used connection that does not suit it (any more)."""
         attempt = self.attempt
         if attempt.reused:
-            attempt.suited = attempt.connection is not None and self.kept.suits(attempt.connection)
+            attempt.suited = attempt.connection is not None and self.kept.suits(attempt.connection, self.call.reuse)
             if not attempt.suited and not self.call.is_read:
                 raise NotReused
 

@@ -21,7 +21,7 @@ PROVED, TRIED = {"reuse": Reuse.PROVED}, {"reuse": Reuse.TRIED}
 @pytest.fixture(autouse=True)
 def at_ease(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection counts as just used for as long as a busy machine may take to the next request of a test."""
-    monkeypatch.setattr(kept_connections, "_RECENT", 240.0)
+    monkeypatch.setattr(kept_connections, "_RECENT", dict.fromkeys(Reuse, 240.0))
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ async def test_a_read_that_dies_on_a_connection_just_used_ends_their_use_by_writ
 async def test_a_connection_that_was_idle_is_not_used_by_a_write(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     server = await bench.serve(good)
     await bench.ask("GET", server.url + "/x")
-    monkeypatch.setattr(kept_connections, "_RECENT", -1.0)
+    monkeypatch.setattr(kept_connections, "_RECENT", dict.fromkeys(Reuse, -1.0))
     asked: list[str] = []
 
     async def check(peer: str) -> None:
@@ -133,6 +133,18 @@ async def test_a_connection_that_was_idle_is_not_used_by_a_write(bench: Bench, m
     assert (connections(server), len(asked)) == ([("GET", 1), ("PATCH", 2), ("GET", 1)], 1)
     assert bench.http.requests == {("redfish", False): 2, ("redfish", True): 1}
     assert (len(bench.exchanges), bench.meter.total) == (3, 3)
+
+
+async def test_a_write_that_does_no_harm_when_it_is_lost_uses_a_connection_for_longer(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await bench.serve(good)
+    await bench.ask("GET", server.url + "/x")
+    await bench.ask("PATCH", server.url + "/x", **TRIED)
+    monkeypatch.setitem(kept_connections._RECENT, Reuse.PROVED, -1.0)
+    await bench.ask("POST", server.url + "/x", **PROVED)
+    await bench.ask("DELETE", server.url + "/x", **TRIED)
+    assert connections(server)[1:] == [("PATCH", 1), ("POST", 2), ("DELETE", 1)]
 
 
 async def test_a_connection_that_ends_during_the_last_check_gets_nothing_and_the_check_is_asked_again(
@@ -180,18 +192,18 @@ async def test_only_an_empty_connection_that_stands_and_answered_a_moment_ago_su
     connection = ResponseHandler(asyncio.get_running_loop())
     connection.connection_made(asyncio.Transport())
     monkeypatch.setattr(asyncio.Transport, "is_closing", lambda _: False)
-    assert not kept.suits(connection), "nothing has answered on it"
+    assert not kept.suits(connection, Reuse.PROVED), "nothing has answered on it"
     kept.answered(connection, "192.0.2.1:443")
-    assert kept.suits(connection)
-    monkeypatch.setattr(kept_connections, "_RECENT", -1.0)
-    assert not kept.suits(connection), "idle"
-    monkeypatch.setattr(kept_connections, "_RECENT", 240.0)
+    assert kept.suits(connection, Reuse.PROVED)
+    monkeypatch.setattr(kept_connections, "_RECENT", dict.fromkeys(Reuse, -1.0))
+    assert not kept.suits(connection, Reuse.PROVED), "idle"
+    monkeypatch.setattr(kept_connections, "_RECENT", dict.fromkeys(Reuse, 240.0))
     monkeypatch.setattr(asyncio.Transport, "is_closing", lambda _: True)
-    assert not kept.suits(connection), "it ends"
+    assert not kept.suits(connection, Reuse.PROVED), "it ends"
     monkeypatch.setattr(asyncio.Transport, "is_closing", lambda _: False)
     connection.set_response_params()
     connection.data_received(reply(b'{"nobody": "asked for this"}'))
-    assert not kept.suits(connection), "an answer lies in it that no request has asked for"
+    assert not kept.suits(connection, Reuse.PROVED), "an answer lies in it that no request has asked for"
 
 
 def remembering(

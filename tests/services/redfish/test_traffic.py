@@ -17,6 +17,7 @@ from quads_tui.rollout.limits import Limits
 from quads_tui.rollout.metrics import Meter
 from quads_tui.rollout.ports import SideEffects
 from quads_tui.services import http, kept_connections
+from quads_tui.services.kept_connections import Reuse
 from quads_tui.services.redfish import Bmc
 from quads_tui.services.redfish.connection import BmcConnection
 from quads_tui.services.redfish.learned import LearnedBmcs
@@ -87,7 +88,7 @@ class Way:
 @pytest.fixture
 async def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Way]:
     """On a machine under load no connection grows old between two requests."""
-    monkeypatch.setattr(kept_connections, "_RECENT", 240.0)
+    monkeypatch.setattr(kept_connections, "_RECENT", dict.fromkeys(Reuse, 240.0))
     monkeypatch.setattr(http, "_KEEP_ALIVE", 240.0)
     way = Way(request.param)
     await way.fleet.serve()
@@ -117,9 +118,9 @@ async def test_each_write_to_an_hpe_has_a_connection_of_its_own(way: Way) -> Non
 
 @pytest.mark.parametrize("way", ["R650"], indirect=True)
 async def test_a_reset_is_never_the_first_write_that_a_used_connection_carries(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_connections, "_RECENT", -1.0)
+    monkeypatch.setattr(kept_connections, "_RECENT", dict.fromkeys(Reuse, -1.0))
     client = await way.identified()
-    monkeypatch.setattr(kept_connections, "_RECENT", 240.0)
+    monkeypatch.setattr(kept_connections, "_RECENT", dict.fromkeys(Reuse, 240.0))
     await way.carry_out(client)
     assert way.counts()["connections"] == 3  # of the login and of the power off
 
