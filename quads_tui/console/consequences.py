@@ -110,7 +110,7 @@ def _retried(effect: RetryEffect, count: int) -> str:
         case RetryEffect.WATCH:
             return (
                 f"{_n(count)} may still be installing: the install is not started again, only watched for longer "
-                f"(restart wipes {it})."
+                f"(R starts it again from the first stage, and WIPES {it})."
             )
         case RetryEffect.BOOT:
             return f"{_n(count, 'is', 'are')} in build mode already: this boots {it} and WIPES {its}."
@@ -219,8 +219,8 @@ def disarming(hosts: Sequence[HostState]) -> Effects:
         )
     if left := len(hosts) - armed:
         happens.append(
-            f"{_n(left, 'is', 'are')} not armed: nothing is done to {'it' if left == 1 else 'them'}; but if build mode or PXE "
-            "that this rollout set is still set, it is cancelled."
+            f"{_n(left, 'is', 'are')} not armed. Build mode or PXE that this rollout left there is cancelled; "
+            "nothing else is done."
         )
     return Effects(
         happens=tuple(happens),
@@ -288,7 +288,7 @@ COMMENT = Effects(
     yes="comment",
 )
 BMC_RESTART = Effects(
-    happens=("The BMC does not answer for some minutes, and its sessions end.",),
+    happens=("The BMC will not answer for some minutes, and its sessions will end.",),
     lost="Nothing is wiped; the power of the hosts stays as it is.",
     yes="restart the BMC",
     gentler="i asks the BMC for its state first.",
@@ -312,7 +312,9 @@ NEW_ROLLOUT = Effects(
     wipes=True,
 )
 RESUME_ROLLOUT = Effects(
-    happens=("Unfinished hosts continue from where they are: hosts to be rebuilt will be powered off and WIPED.",),
+    happens=(
+        "Running installs are only watched, other hosts continue at their stage: hosts to be rebuilt will be powered off and WIPED.",
+    ),
     lost="Lost: what is on the disks of hosts that are not yet rebuilt.",
     yes="resume",
     wipes=True,

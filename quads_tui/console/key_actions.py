@@ -212,7 +212,7 @@ KEY_ACTIONS = (
             "skip",
             HostStatus.SKIPPED,
             ("u returns", " to the rollout"),
-            "h holds hosts: they stay in the rollout until released.",
+            "h holds hosts instead: they wait until they are released.",
         ),
     ),
     KeyAction(
@@ -225,7 +225,7 @@ KEY_ACTIONS = (
         (HostStatus.SKIPPED,),
         8,
         make_command=lambda hosts, _: Unskip(hosts),
-        label="return to rollout",
+        label="put back into the rollout",
         consequence=retrying("return"),
     ),
     KeyAction(

@@ -273,7 +273,9 @@ class PlainSession:
     def _leave(self, argument: str) -> None:
         self.left = True
         if self._control is not None and not self._rollout.settled and not self._rollout.ended_at:
-            self._print("The rollout continues and prints its progress until no host can continue without an operator.")
+            self._print(
+                "The rollout continues and prints its progress; quads-tui exits when no host can continue without an operator."
+            )
 
 
 _PAUSABLE = {"admission": "new hosts", "writes": "Foreman writes"}

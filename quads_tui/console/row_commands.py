@@ -88,7 +88,7 @@ class RowCommandKeys:
         lines = [f"Run {command.name} for {count(len(hosts), 'host')}?", *(f"  {shlex.join(one)}" for one in words[:_LISTED])]
         if len(hosts) > _LISTED:
             lines.append(f"  and for {len(hosts) - _LISTED} more")
-        lines.append("The command does not change the rollout.")
+        lines.append("It does not change the rollout; what it does to the host, quads-tui does not know.")
 
         def agreed(answer: str | None) -> None:
             if answer == "y":

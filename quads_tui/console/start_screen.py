@@ -194,7 +194,7 @@ class StartApp(FaultTolerantApp[tuple[str, str]]):
 
         answers = {
             "n": "stay",
-            "l": "leave the screen: the rollouts continue, and print their progress until they need an operator",
+            "l": "leave the screen: rollouts continue; quads-tui exits when none can continue without an operator",
         }
         self.ask(Question(lines, answers, self.monotonic), chosen)
 

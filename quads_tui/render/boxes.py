@@ -128,7 +128,7 @@ def queue_box(
         shaded=SHADE,
     )
     lines += _with_axis(drawn, f"{top:,}", "0", 5, symbols)
-    what = "hosts ready; shaded: writes blocked" if any(blocked) else "number of hosts ready"
+    what = "hosts ready; shaded: writes blocked" if any(blocked) else "hosts ready for their write"
     return box(Text("Foreman write queue", STRONG), state, lines, (span.since, what, "now"), width, symbols)
 
 
@@ -174,7 +174,9 @@ def _writing(rollout: Rollout, meters: Meters, own: float, room: int) -> Text:
 def _next(meters: Meters, width: int) -> Text:
     names = [_short(name) for name, _ in sorted(meters.lane.places.items(), key=lambda item: item[1])]
     if not names:
-        return _labelled("next", (_short(meters.lane.head) or "no host is ready", "" if meters.lane.head else QUIET))
+        return _labelled(
+            "next", (_short(meters.lane.head) or "no host is ready for its write", "" if meters.lane.head else QUIET)
+        )
     shown: list[str] = []
     for name in names:
         name = brief(name)

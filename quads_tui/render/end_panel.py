@@ -44,7 +44,7 @@ def commands(rollout: Rollout) -> list[tuple[str, str]]:
     where = f" --cluster {rollout.cluster}" if rollout.cluster else ""
     found = [(f"quads-tui report {rollout.id}{where}", "a report; --format html, json")]
     if any(rollout.counts[status] for status in (HostStatus.FAILED, HostStatus.HELD, HostStatus.SKIPPED)):
-        found.append((f"quads-tui resume {rollout.id} --failed{where}", "retry failed, held, skipped"))
+        found.append((f"quads-tui resume {rollout.id} --failed{where}", "retries failed, held and skipped hosts"))
     if not rollout.settled:
         found.append((f"quads-tui resume {rollout.id}{where}", "continue"))
     return [*found, (f"quads-tui watch {rollout.id}{where}", "this screen, read-only")]

@@ -124,13 +124,13 @@ def end_line(
     if rollout.plan.until:
         alarms.append(f"{time_limit_short(rollout, forecast, now)}  ", ATTENTION)
     if late := "" if lateness is None else late_short(lateness, rollout.speed):
-        words = f"{late[:1].upper()}{late[1:]}" if wide else f"Too slow for {rollout.speed:g}x: times are wrong"
+        words = f"{late[:1].upper()}{late[1:]}" if wide else f"Computer too slow for {rollout.speed:g}x: times are wrong"
         alarms.append(f"{words}  ", BAD)
     left = Text(" ").append_text(alarms)
     busy: Sequence[str] = _busy_ways(latency(lag * rollout.speed)) if lag >= LATE and not late else ()
     if rollout.over_at is not None and rollout.started_at:
         left.append(f"Ended {rollout.time.clock(rollout.over_at, rollout.over_at)}", STRONG)
-        rest = f"{_GAP}no host continues by itself; the clock stands still" if rollout.settled else ""
+        rest = f"{_GAP}no host continues by itself; rollout time stands still" if rollout.settled else ""
         left.append(rest if left.cell_len + len(rest) + chips.cell_len < width else "", QUIET)
     elif forecast is not None and rollout.ended_at is None:
         room, limit = width - left.cell_len - 2, bound_words(forecast.bound)

@@ -70,7 +70,7 @@ def machine_words(host: HostState, rollout: Rollout) -> str:
         return f"not verified: {why}" if why else "not identified yet"
     if why:
         return f"not verified: {why}; the BMC reports {host.machine}"
-    return f"verified by a MAC of Foreman's host: {host.machine}"
+    return f"verified by a MAC that Foreman has of this host: {host.machine}"
 
 
 def rule(title: str, words: str, width: int, symbols: Symbols = BRAILLE) -> Text:

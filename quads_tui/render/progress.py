@@ -32,7 +32,7 @@ def plain_line(rollout: Rollout, meters: Meters, now: float) -> str:
     if lane.shut:
         parts.append(f"Foreman writes blocked: {lane.shut}")
     elif lane.elsewhere:
-        parts.append(f"Foreman writes: {lane.elsewhere}, {lane.depth} ready here")
+        parts.append(f"Foreman writes: {lane.elsewhere}, {lane.depth} of this rollout ready")
     elif lane.depth or lane.in_flight:
         parts.append(f"{lane.depth} ready to be written to Foreman")
     if armed := len(rollout.left_armed):

@@ -103,7 +103,7 @@ def _cause_words(stage: Stage | None, cause: Cause) -> _CauseWords:
         case Cause.TOKEN_EXPIRED:
             return _CauseWords("build token expired")
         case Cause.CANCELLED:
-            return _CauseWords("build mode ended by others")
+            return _CauseWords("cancelled by somebody else")
         case Cause.WRONG_BMC:
             return _CauseWords("wrong machine")
         case Cause.HOOK:

@@ -39,10 +39,10 @@ def _left(rollout: Rollout, forecast: Forecast) -> str:
     if forecast.p50 == 0.0:
         late = overdue_words(forecast, _NAMES, rollout.time)
         if forecast.late:
-            return f"No more hosts are begun before the time limit: {count(len(forecast.late), 'host')} left" + (
+            return f"No more hosts are begun: {count(len(forecast.late), 'host')} would not be done by the time limit" + (
                 f"; {late}." if late else "."
             )
-        return f"The good hosts are done; {late}." if late else "Nothing is left to do."
+        return f"The good hosts are done; {late}." if late else "No host continues by itself."
     words = bound_words(forecast.bound, forecast.why) or forecast.why
     if forecast.bound is Bound.HUMAN:
         return f"{words[:1].upper()}{words[1:]}."
@@ -65,7 +65,7 @@ def status(rollout: Rollout, meters: Meters, forecast: Forecast, now: float) -> 
     if lane.shut:
         lines.append(f"Foreman writes blocked: {lane.shut}.")
     elif lane.elsewhere:
-        lines.append(f"Foreman write queue: {lane.elsewhere}; {count(lane.depth, 'host')} ready here.")
+        lines.append(f"Foreman write queue: {lane.elsewhere}; {count(lane.depth, 'host')} of this rollout ready.")
     elif lane.depth or lane.in_flight:
         lines.append(f"Foreman write queue: {count(lane.depth, 'host')} ready, {len(lane.in_flight)} being written now.")
     lines += [f"Overdue: {_overdue(one, now, rollout.time)}." for one in forecast.overdue]

@@ -192,7 +192,7 @@ def _restart_costs(rollout: Rollout, hosts: Iterable[HostState]) -> list[str]:
         lines.append(f"And {count(len(groups) - _SHOWN, 'more BMC')}, each restarted once.")
     return [
         *lines,
-        "The BMC does not answer for some minutes, and its sessions end. The power of the hosts stays as it is.",
+        "The BMC will not answer for some minutes, and its sessions will end. The power of the hosts stays as it is.",
     ]
 
 

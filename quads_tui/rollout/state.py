@@ -118,7 +118,7 @@ class HostState:
         if not self.status.is_final or self.status is HostStatus.DONE:
             return ""
         if self.safety is Safety.UNKNOWN and self.not_disarmed:  # that much is known
-            return f"not disarmed completely: {self.not_disarmed}"
+            return f"not disarmed completely, check it before it boots: {self.not_disarmed}"
         return self.safety.words + (f" ({self.not_disarmed})" if self.not_disarmed else "")
 
     @property

@@ -35,7 +35,7 @@ def test_keys_of_one_host_stand_behind_its_name_and_those_that_do_nothing_are_le
     assert named(model, [failed], marked=True) == f"{failed[:7]}: retry from Power off, mark as skipped"
     assert named(model, of(model, HostStatus.DONE)[:1]).endswith(": ")
     model.apply(HostChanged(NOW, failed, HostStatus.SKIPPED, safety=Safety.OFF))
-    assert "return to rollout" in named(model, [failed]) and "skip" not in named(model, [failed])
+    assert "put back into the rollout" in named(model, [failed]) and "skip" not in named(model, [failed])
     model.apply(HostChanged(NOW, failed, HostStatus.HELD, safety=Safety.OFF))
     assert "release" in named(model, [failed])
 

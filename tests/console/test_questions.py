@@ -57,7 +57,7 @@ def test_the_release_of_ten_hosts_says_that_eight_are_installing() -> None:
     assert asked.title == "Release 10 hosts?"
     assert asked.states == "8 of 10 hosts held while installing, 2 held at PXE."
     assert asked.happens == (
-        "8 hosts may still be installing: the install is not started again, only watched for longer (restart wipes them).",
+        "8 hosts may still be installing: the install is not started again, only watched for longer (R starts it again from the first stage, and WIPES them).",
         "2 hosts start again at Power off and go through all stages: Install WIPES their disks.",
     )
     assert asked.lost == "Lost: what is on the disks of 2 hosts."
@@ -81,7 +81,7 @@ def test_a_disarm_names_those_that_are_not_armed() -> None:
     failed = [host for host in model.hosts.values() if host.status is HostStatus.FAILED]
     asked = question(BY_NAME["disarm"], failed)
     assert asked.happens[0].startswith("1 host is armed: build mode is cancelled in Foreman")
-    assert asked.happens[1].startswith(f"{len(failed) - 1} hosts are not armed: nothing is done to them")
+    assert asked.happens[1].startswith(f"{len(failed) - 1} hosts are not armed. ")
     assert not asked.wipes
 
 

@@ -114,7 +114,11 @@ async def test_a_machine_that_does_not_keep_up_is_said_over_every_screen(size: t
         assert f" REHEARSAL{speed}  TOO SLOW" in d.text.splitlines()[0]
         d.model.outages.standing.clear()
         d.app.panels()
-        words = "This computer is too slow for 30x: times are wrong" if size[0] > 100 else "Too slow for 30x: times are wrong  "
+        words = (
+            "This computer is too slow for 30x: times are wrong"
+            if size[0] > 100
+            else "Computer too slow for 30x: times are wrong  "
+        )
         assert words in d.text.splitlines()[1]
 
 

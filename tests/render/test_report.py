@@ -278,7 +278,7 @@ def test_what_hosts_were_left_as_stands_in_every_format_beside_the_reason() -> N
     assert safety["x2"] == ("unknown", "x")
     for text in (as_markdown(told()), as_html(told())):
         assert "STILL ARMED: the next boot reinstalls the host" in text
-        assert "x; not disarmed completely: x" in text
+        assert "x; not disarmed completely, check it before it boots: x" in text
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,9 @@ def test_a_rollout_that_somebody_carries_or_will_carry_says_so() -> None:
     assert "process 7 of jdoe &lt;x&gt;" in as_html(report)
     assert entry("r", facts, events[:-1], [], "process 7").state is State.RUNNING
     waits = build_report(facts, events[:-1], samples, resume="")
-    assert headline(waits) == "Waiting for a worker; 1 host of 4 unfinished."
+    assert (
+        headline(waits) == "No worker of the cluster carries it now; 1 host of 4 unfinished. The next free worker continues it."
+    )
 
 
 def test_ended_and_done() -> None:

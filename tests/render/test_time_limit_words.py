@@ -44,4 +44,4 @@ def test_when_the_limit_leaves_all_that_remain_no_more_hosts_are_begun() -> None
     rollout, told = limited(5.0, 0)
     assert len(told.late) == 200
     assert (told.p50, told.writes_left) == (0.0, 0)
-    assert "No more hosts are begun before the time limit: 200 hosts left." in progress(rollout, told, NOW)
+    assert "No more hosts are begun: 200 hosts would not be done by the time limit." in progress(rollout, told, NOW)

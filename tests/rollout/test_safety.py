@@ -107,7 +107,7 @@ def test_pxe_that_is_left_set_outside_build_mode_is_said_as_that_and_not_as_arme
     model, host = rollout()
     why = "its boot override could not be cleared: silent; build mode is not set by this rollout"
     model.apply(HostChanged(5.0, HOST, HostStatus.FAILED, Stage.PXE_SET, None, "bad DIMM", None, Safety.UNKNOWN, why))
-    assert host.left_behind == f"not disarmed completely: {why}"
+    assert host.left_behind == f"not disarmed completely, check it before it boots: {why}"
 
 
 def test_what_could_not_be_made_safe_is_said_beside_it() -> None:

@@ -130,7 +130,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_rollout_duration_seconds",
         Kind.GAUGE,
-        "How long the rollout has run, in seconds of rollout time.",
+        "How long the rollout has run, in seconds (emulated, in a rehearsal).",
         _one(lambda reading: reading.rollout.seconds(reading.now)),
     ),
     Metric(
@@ -199,7 +199,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_write_queue_head_age_seconds",
         Kind.GAUGE,
-        "How long the host whose turn is next has waited, in seconds of rollout time; 0 while nobody waits.",
+        "How long the host whose turn is next has waited, in seconds (emulated, in a rehearsal); 0 while nobody waits.",
         _one(lambda reading: reading.lane.head_age),
     ),
     Metric(
@@ -211,7 +211,7 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "quads_tui_write_queue_writing_age_seconds",
         Kind.GAUGE,
-        "How long the oldest write to Foreman has been under way, in seconds of rollout time; 0 while there is none.",
+        "How long the oldest write to Foreman has been under way, in seconds (emulated, in a rehearsal); 0 while there is none.",
         _one(lambda reading: reading.writing_age),
     ),
     Metric(

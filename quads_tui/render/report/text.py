@@ -102,7 +102,7 @@ def headline(report: Report) -> str:
                 f"UNFINISHED when it was copied from {report.copy_of}; {left}. The rollout may have continued there since then."
             )
         if not report.resume:
-            return f"Waiting for a worker; {left}."
+            return f"No worker of the cluster carries it now; {left}. The next free worker continues it."
         return f"UNFINISHED: quads-tui exited before the rollout ended; {left}. Continue with: {report.resume}"
     if report.state is State.STOPPED:
         return f"STOPPED ({report.end_reason or 'operator'}): {report.unfinished:,} of {count(total, 'host')} unfinished."
