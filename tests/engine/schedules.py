@@ -106,8 +106,13 @@ class Run:
         self.lab.replan(plans)
 
     async def _changed(self, number: int, at: float, what: str, host: int, seconds: float) -> None:
-        """`number`: of the change. What ends goes back to how it was."""
+        """`number`: of the change. What ends goes back to how it was.
+
+        Nobody carries a machine away in the second between the last look at it and an act: a journal may take that long.
+        """
         await asyncio.sleep(at)
+        while self.lab.world.acting:
+            await asyncio.sleep(0.1)
         network, name, other = self.lab.world.network, names()[host], names()[1 - host]
         old, box, path = network.home(name)
         match what:
