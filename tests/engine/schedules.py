@@ -41,6 +41,8 @@ from .random_schedule import FAULTS, HOSTS, PROTECTED, STRANGER, NetworkSchedule
 from .stored_journals import Journals, MemoryJournals
 from .world import EPOCH, Machine, MemoryJournal
 
+_LONGEST = 7 * 86_400.0  # virtual seconds: what takes longer waits for what never comes
+
 
 class Run:
     """One schedule on a lab of its own."""
@@ -303,7 +305,8 @@ def check(number: int, journals: Journals | None = None, make: Callable[[Schedul
 
     async def whole() -> None:
         runs.append(make(schedule, kept))
-        await runs[0].go()
+        async with asyncio.timeout(_LONGEST):
+            await runs[0].go()
         runs[0].judge()
 
     random.seed(number)  # of the pauses between attempts
