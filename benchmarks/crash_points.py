@@ -166,7 +166,7 @@ def main() -> None:
             if given.way == "calls" and not is_there:
                 break  # there are not so many
             if turn % 10 == 0:
-                print(f"{name} of {rows}: {tally}", flush=True)
+                print(f"{name}: {tally}", flush=True)
     print(json.dumps({"came before the end": came, **tally.__dict__, "in_flight": dict(tally.in_flight)}, indent=1))
     if tally.bad:
         raise SystemExit(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
@@ -79,9 +79,8 @@ class Identity:
             return f"UUID {self.uuid}, was {other.uuid}"
         if self.serial and other.serial and self.serial != other.serial:
             return f"serial number {self.serial}, was {other.serial}"
-        if self.agreeing(other):
-            return ""  # a machine that is off may tell other MACs than one that is on
-        if self.macs and other.macs and (self.complete or other.complete):
+        told = self.macs and other.macs and (self.complete or other.complete)
+        if told and not self.agreeing(other):  # a machine that is off may tell other MACs than one that is on
             return f"MACs {some(self.macs)}, were {some(other.macs)}"
         return ""
 
@@ -109,9 +108,8 @@ class Identity:
     def with_known(self, earlier: Identity) -> Identity:
         """The facts of now; those that are not told now, as they were told earlier."""
         macs = self if self.macs and (self.complete or not earlier.complete) else earlier
-        return replace(
-            self, uuid=self.uuid or earlier.uuid, serial=self.serial or earlier.serial, macs=macs.macs, complete=macs.complete
-        )
+        uuid, serial = self.uuid or earlier.uuid, self.serial or earlier.serial
+        return Identity(self.peer, self.system, uuid, serial, macs.macs, macs.complete)
 
     def __str__(self) -> str:
         facts = [f"UUID {self.uuid}"] if self.uuid else []

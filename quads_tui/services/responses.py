@@ -68,7 +68,7 @@ class _Read:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen: with each request one is made, at a fourth of the cost
 class Response:
     """Status, headers (names in any case), the whole body, the cookies that it sets, and who sent it (IP address and port)."""
 
@@ -83,7 +83,7 @@ class Response:
 
     def __post_init__(self) -> None:
         if not isinstance(self.headers, CIMultiDictProxy):
-            object.__setattr__(self, "headers", CIMultiDictProxy(CIMultiDict(self.headers)))
+            self.headers = CIMultiDictProxy(CIMultiDict(self.headers))
 
     @property
     def ok(self) -> bool:
@@ -106,11 +106,11 @@ class Response:
             read = _Read(parse(self.body, first=not self.ok, yielding=yielding))
         except ValueError as error:
             read = _Read(None, str(error))
-        object.__setattr__(self, "_read", read)
+        self._read = read
 
     def give_up(self, reason: str) -> None:
         """Never read the body: json() raises NotJson for this reason."""
-        object.__setattr__(self, "_read", _Read(None, reason))
+        self._read = _Read(None, reason)
 
     def first_json(self) -> Any:
         """As json(), but content with the first of several documents glued together (old iDRACs): for error texts only."""

@@ -293,6 +293,13 @@ class ModelBmc:
             self._acts.session(uri, False)
 
     async def _intend(self, act: str, detail: dict[str, object]) -> None:
+        self._world.acting += 1
+        try:
+            await self._intend_until_sent(act, detail)
+        finally:
+            self._world.acting -= 1
+
+    async def _intend_until_sent(self, act: str, detail: dict[str, object]) -> None:
         while True:
             await self._acts.intend(act, detail)
             try:

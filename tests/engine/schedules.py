@@ -41,6 +41,8 @@ from .random_schedule import FAULTS, HOSTS, PROTECTED, STRANGER, NetworkSchedule
 from .stored_journals import Journals, MemoryJournals
 from .world import EPOCH, Machine, MemoryJournal
 
+_LONGEST = 7 * 86_400.0  # virtual seconds: what takes longer waits for what never comes
+
 
 class Run:
     """One schedule on a lab of its own."""
@@ -106,8 +108,13 @@ class Run:
         self.lab.replan(plans)
 
     async def _changed(self, number: int, at: float, what: str, host: int, seconds: float) -> None:
-        """`number`: of the change. What ends goes back to how it was."""
+        """`number`: of the change. What ends goes back to how it was.
+
+        Nobody carries a machine away in the second between the last look at it and an act: a journal may take that long.
+        """
         await asyncio.sleep(at)
+        while self.lab.world.acting:
+            await asyncio.sleep(0.1)
         network, name, other = self.lab.world.network, names()[host], names()[1 - host]
         old, box, path = network.home(name)
         match what:
@@ -298,7 +305,8 @@ def check(number: int, journals: Journals | None = None, make: Callable[[Schedul
 
     async def whole() -> None:
         runs.append(make(schedule, kept))
-        await runs[0].go()
+        async with asyncio.timeout(_LONGEST):
+            await runs[0].go()
         runs[0].judge()
 
     random.seed(number)  # of the pauses between attempts

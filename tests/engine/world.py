@@ -18,6 +18,7 @@ from tests.clocks import VirtualClock
 
 from .network import Network
 
+LATE = 8.0  # own seconds: longer than the lease of cluster_journals, and shorter than an intent may wait to be sent
 EPOCH = datetime(2026, 11, 22, 22, 0, tzinfo=UTC)
 
 
@@ -90,6 +91,7 @@ class World:
         self.untouchable: set[str] = set()  # machines
         self.writing = 0
         self.peak_writes = 0
+        self.acting = 0  # acts between the look that allowed them and their arrival
         self.writes: Counter[str] = Counter()
         self.write_ends: list[tuple[float, str]] = []  # own time and host of each write that was carried out
         self.builds: Counter[str] = Counter()  # writes that put it in build
@@ -110,7 +112,9 @@ class World:
         self.between: list[Callable[[], Awaitable[None]]] = []  # each once: what happens between an intent and its first byte
 
     async def connected(self) -> None:
-        """A connection stands, as late as a test wants it to."""
+        """A connection stands, as late as a test wants it to; for a process that is cut off from its journal, after its lease."""
+        if self.journal.is_cut_off:
+            await self.clock.sleep(LATE)
         if self.between:
             await self.between.pop(0)()
 
