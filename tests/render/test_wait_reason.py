@@ -62,6 +62,10 @@ def test_the_words_for_a_place_are_known_again_with_any_number(count: int, verif
     assert is_for_a_place(for_a_place(count, verified))
 
 
+def test_hosts_that_wait_for_the_same_share_one_text() -> None:
+    assert for_a_place(7, True) is for_a_place(7, True)
+
+
 @pytest.mark.parametrize("words", ["", for_the_turn("h1"), "waits for its BMC to show Off", for_a_place(3, True) + "; more"])
 def test_other_words_are_left_as_they_are(words: str) -> None:
     assert not is_for_a_place(words)
