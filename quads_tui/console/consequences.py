@@ -313,7 +313,7 @@ NEW_ROLLOUT = Effects(
 )
 RESUME_ROLLOUT = Effects(
     happens=(
-        "Running installs are only watched, other hosts continue at their stage: hosts to be rebuilt will be powered off and WIPED.",
+        "Running installs are only watched; other hosts continue at their stage: hosts to be rebuilt are powered off and WIPED.",
     ),
     lost="Lost: what is on the disks of hosts that are not yet rebuilt.",
     yes="resume",

@@ -17,7 +17,7 @@ from .driver import SafeDriver
 from .key_actions import KeyAction
 from .view_context import ViewContext
 
-_FOOTER = 6  # the priority of details: a site has them because they are needed for its hosts
+_FOOTER = 7  # the priority of a skip: a site has them because they are needed for its hosts
 _LISTED = 5  # hosts that a question names
 
 

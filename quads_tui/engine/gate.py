@@ -328,10 +328,9 @@ class RolloutGate:
     def _let(self, host: str, stage: Stage) -> None:
         """Let the host into this stage."""
         self._holds.let(host, stage)
-        if host not in self._begun:
-            self._begun.add(host)
-            if not self._verified:
-                self._tried.update(self._kin(host))
+        if host not in self._begun and not self._verified:
+            self._tried.update(self._kin(host))
+        self._begun.add(host)
         if self._limited(host, stage):
             if host not in self._places:
                 self._order.place_taken(host)
