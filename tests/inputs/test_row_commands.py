@@ -55,7 +55,7 @@ def test_all_of_it(tmp_path: Path) -> None:
         (["{key: '/', name: a, run: [a]}"], '"/" is a key of quads-tui (filter)'),
         (["{key: t, name: a, run: [a]}"], '"t" is a key of quads-tui (grouping on a screen)'),
         (["{key: '[', name: a, run: [a]}"], '"[" is a key of quads-tui (host on a screen)'),
-        (["{key: x, name: skip, run: [a]}"], 'commands[0].name: "skip" is a command of quads-tui (skip hosts'),
+        (["{key: x, name: skip, run: [a]}"], 'commands[0].name: "skip" is a command of quads-tui (take hosts out'),
         (["{key: x, name: a, run: [a]}", "{key: x, name: b, run: [a]}"], 'site.yaml:5: commands[1].key: "x" is the key of a already'),
         (["{key: x, name: a, run: [a]}", "{key: z, name: a, run: [a]}"], "commands[1].name: the command a is listed twice"),
         (["{key: xx, name: a, run: [a]}"], "commands[0].key: is 2 characters long"),
