@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -55,9 +55,9 @@ class HostMemory:
             "booted": self.booted,
             "installing_since": self.installing_since,
             "failed": [part.value for part in self.failed] if self.failed else None,
-            "identity": asdict(self.identity) if self.identity else None,
-            "asked": asdict(self.asked) if self.asked else None,
-            "accepted": asdict(self.accepted) if self.accepted else None,
+            "identity": self.identity.facts() if self.identity else None,
+            "asked": self.asked.facts() if self.asked else None,
+            "accepted": self.accepted.facts() if self.accepted else None,
         }
 
     def recall(self, facts: Mapping[str, Any]) -> None:

@@ -386,7 +386,7 @@ _IDENTITY = (  # which machine is acted on: A1 to A4 as in the tests' names
     _row("A1 client pinned", "engine/machine.py", "self._client.pin(self._identity)", "pass", IDENTITY),
     _row("A1 compared with before", "engine/machine.py", "if why := now.differs(known):", 'if why := "":', IDENTITY),
     _row("A1 asked elsewhere", "engine/machine.py", "if not same and not self._let(now):", "if False:", IDENTITY),
-    _row("A1 journalled", "engine/memory.py", "asdict(self.identity) if self.identity else None", "None", IDENTITY),
+    _row("A1 journalled", "engine/memory.py", "self.identity.facts() if self.identity else None", "None", IDENTITY),
     _row("A2 not verified", "engine/machine.py", "if unverified and not self._accepted(machine):", "if False:", UNVERIFIED),
     _row("A2 accepted by a human", "engine/commands.py", "if accepts and memory.asked is not None and", "if memory.asked is not None and", UNVERIFIED),
     _row("A2 accepted while asked", "engine/flow.py", "asked=out.machine if isinstance(out, Asked) else None", "asked=self._memory.asked", IDENTITY),

@@ -160,6 +160,7 @@ def test_one_machine_behind_two_names() -> None:
 
 def test_it_survives_a_journal() -> None:
     assert identity_from(json.loads(json.dumps(asdict(HERE)))) == HERE
+    assert HERE.facts() == asdict(HERE)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,7 @@ def local_path(reference: object) -> str:
     return text if text.startswith("/") and not text.startswith("//") and "\\" not in text else ""
 
 
+@lru_cache(maxsize=1024)  # each look compares a dozen, and BMCs of one make have the same ones
 def plain_path(path: str) -> str:
     """One spelling for all of a path: without a final slash, escapes and dots. Its query stays."""
     bare, mark, query = path.partition("?")
@@ -252,7 +254,10 @@ def strings(values: object) -> tuple[str, ...]:
 
 def _enumerated(value: str, limit: int = 80) -> str:
     """A value of an enumeration is a word of letters, such as ForceOff, which is no secret even if it is somebody's password."""
-    return clean(value, limit, compared=value.isalpha())
+    word = value.isalpha()
+    if word and value.isascii() and len(value) <= limit:
+        return value  # nearly all of them, and clean as they are
+    return clean(value, limit, compared=word)
 
 
 def mapping(value: object) -> Document:
