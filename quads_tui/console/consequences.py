@@ -110,7 +110,7 @@ def _retried(effect: RetryEffect, count: int) -> str:
         case RetryEffect.WATCH:
             return (
                 f"{_n(count)} may still be installing: the install is not started again, only watched for longer "
-                f"(R starts it again from the first stage, and WIPES {it})."
+                f"(restart, key R, begins again at the first stage and WIPES {it})."
             )
         case RetryEffect.BOOT:
             return f"{_n(count, 'is', 'are')} in build mode already: this boots {it} and WIPES {its}."
@@ -313,7 +313,7 @@ NEW_ROLLOUT = Effects(
 )
 RESUME_ROLLOUT = Effects(
     happens=(
-        "Running installs are only watched; other hosts continue at their stage: hosts to be rebuilt are powered off and WIPED.",
+        "Running installs are watched; other unfinished hosts continue: those to be rebuilt will be powered off and WIPED.",
     ),
     lost="Lost: what is on the disks of hosts that are not yet rebuilt.",
     yes="resume",

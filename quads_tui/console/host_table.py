@@ -243,10 +243,12 @@ class HostTable(FaultTolerant, KeptLines):
         second = int((now - host.since) * speed) if host.since else None
         second = second if second is None or second < 90 else second // 60 * 60  # from then on minutes are shown
         word, note = self._view_context.word(host), self._view_context.note(host)
-        key = (row_key(host, note), second, word, cursor, marked, width)
+        over = self._rollout.over_at is not None and host.status.is_final and host.since
+        when = self._rollout.time.clock(host.since, now) if over else ""
+        key = (row_key(host, note), second, when, word, cursor, marked, width)
         strip = self._strips.get(key)
         if strip is None:
-            line = host_row(host, columns, now=now, speed=speed, word=word, note=note, cursor=cursor, marked=marked)
+            line = host_row(host, columns, now=now, speed=speed, word=word, note=note, when=when, cursor=cursor, marked=marked)
             strip = self._ink.row(line, width)
             if len(self._strips) >= _KEPT:
                 self._strips.clear()

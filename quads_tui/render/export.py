@@ -48,7 +48,7 @@ def host_facts(host: HostState, rollout: Rollout, *, state: str, note: str) -> F
         "reason": host.reason,
         "safety": host.safety.value if host.left_behind else "",
         "armed": host.armed,
-        "not_verified": rollout.unverified.get(host.name, ""),
+        "not_verified": host.unverified,
         "hooks_failed": " ".join(name for name, ok in host.hooks.items() if not ok),
     }
 

@@ -195,20 +195,26 @@ def unverified_words(rollout: Rollout) -> str:
 
 
 def _is_held_for_it(rollout: Rollout, host: HostState) -> bool:
-    """Or is to be: nobody has accepted its machine."""
-    waits = not host.machine and not rollout.plan.hosts[host.index].accepted
-    return host.status is HostStatus.HELD or (waits and not host.status.is_final)
+    """Or is to be."""
+    return not _is_accepted(rollout, host) and (host.status is HostStatus.HELD or not host.status.is_final)
+
+
+def _is_accepted(rollout: Rollout, host: HostState) -> bool:
+    """Its machine: by the plan, or by an operator who released the host."""
+    return bool(host.machine) or rollout.plan.hosts[host.index].accepted
 
 
 def meanings(rollout: Rollout, room: int) -> str:
     """Of words of the first line, where they fit: which hosts are not verified and why, and what the speed of a rehearsal is."""
+    if room <= 0:
+        return ""
     time = rollout.time
     speed = "" if time.is_real else f"   emulated: 1 h takes {duration(3600 / time.speed)}"
-    which = f"/verified:{NOT_VERIFIED}"  # the filter
-    held = any(_is_held_for_it(rollout, rollout.hosts[name]) for name in rollout.unverified)
-    first = f"   identity not verified{'' if held else ' (accepted)'}: "
-    rest = (f"the BMC reports nothing to compare with Foreman; {which} lists the hosts", which) if rollout.unverified else ()
-    why = [first + words for words in rest]
+    why, hosts = [], [rollout.hosts[name] for name in rollout.unverified]
+    if hosts:
+        accepted = " (accepted)" if all(_is_accepted(rollout, host) for host in hosts) else ""
+        first, which = f"   identity not verified{accepted}: ", f"/verified:{NOT_VERIFIED}"  # the filter
+        why = [f"{first}the machine is not compared with Foreman's host; {which} lists the hosts", first + which]
     ways = [*(words + speed for words in why), *why, speed]
     return next((way for way in ways if len(way) <= room), "")
 

@@ -60,12 +60,12 @@ def state_lines(host: HostState, rollout: Rollout, *, now: float, width: int, wh
     if host.hooks:
         lines += _fact("hooks", ", ".join(f"{name} {'done' if ok else 'failed'}" for name, ok in host.hooks.items()), width)
     where = f"BMC {host.address}; " if host.address and width < _WIDE else ""  # else it stands beside the name
-    return [*lines, *_fact("machine", f"{where}{machine_words(host, rollout)}", width)]
+    return [*lines, *_fact("machine", f"{where}{machine_words(host)}", width)]
 
 
-def machine_words(host: HostState, rollout: Rollout) -> str:
+def machine_words(host: HostState) -> str:
     """Whether the machine behind the BMC is Foreman's host, and by what that is known."""
-    why = rollout.unverified.get(host.name, "")
+    why = host.unverified
     if not host.machine:
         return f"not verified: {why}" if why else "not identified yet"
     if why:

@@ -143,10 +143,13 @@ def host_row(
     speed: float,
     word: HostWord,
     note: HostNote,
+    when: str = "",
     cursor: bool = False,
     marked: bool = False,
 ) -> StyledLine:
-    """The host's line, exactly `columns.width` cells. `now` is real time; the time shown is the rollout's own."""
+    """The host's line, exactly `columns.width` cells. `now` is real time; the time shown is the rollout's own. `when`: a time of
+    day instead of how long ago, where the rollout's clock stands still.
+    """
     symbols = columns.symbols
 
     def ink(style: str) -> str:
@@ -174,8 +177,7 @@ def host_row(
             case Column.TRY:
                 parts.append((f"{host.attempt or '':>4}   ", ink(STRONG) if host.attempt > 1 else ink(QUIET)))
             case Column.FOR:
-                seconds = (now - host.since) * speed if host.since else 0.0
-                parts.append((f"{_ago(seconds) if host.status.is_final else _so_far(seconds):<10}", ""))
+                parts.append((f"{when or _time(host, (now - host.since) * speed):<10}", ""))
             case Column.NOTE:
                 parts += _note(host, note, columns.width - _cells(parts), symbols, ink)
             case _:
@@ -203,15 +205,17 @@ def _cells(parts: Sequence[tuple[str, str]]) -> int:
     return sum([len(words) if words.isascii() else cell_len(words) for words, _ in parts])
 
 
-def _so_far(seconds: float) -> str:
-    """In ten cells: of many hours no minutes."""
+def _time(host: HostState, seconds: float) -> str:
+    """Since its last change, in ten cells: how long ago it ended, or for how long it is in its stage."""
+    if not host.since:
+        return ""
+    if host.status.is_final:
+        return _ago(seconds)
     return duration(seconds if seconds < _HOURS else round(seconds / 3600) * 3600) if seconds >= 1 else ""
 
 
 def _ago(seconds: float) -> str:
-    """When the host ended, in ten cells: of a hundred minutes and more the hours alone."""
-    if seconds < 1:
-        return ""
+    """Of a hundred minutes and more the hours alone."""
     if seconds < 89.5:
         return f"{seconds:.0f} s ago"
     minutes = round(seconds / 60)

@@ -31,7 +31,7 @@ def for_a_place(waiting: int, verified: bool) -> str:
 
 def is_for_a_place(note: str) -> bool:
     """Whether these are the words of `for_a_place`, with whatever number was right when they were said."""
-    number = re.search("[0-9]+", note)
+    number = re.search("[0-9]{1,9}", note)
     return number is not None and any(note == for_a_place(int(number[0]), verified) for verified in (False, True))
 
 

@@ -338,7 +338,7 @@ def test_the_question_tells_who_is_wiped_and_who_is_only_watched() -> None:
         model.apply(HostChanged(NOW, host.name, HostStatus.FAILED, Stage.INSTALL, cause, "x"))
     retry, restart = (question(BY_NAME[name], hosts) for name in ("retry", "restart"))
     assert retry.happens == (
-        "2 hosts may still be installing: the install is not started again, only watched for longer (R starts it again from the first stage, and WIPES them).",
+        "2 hosts may still be installing: the install is not started again, only watched for longer (restart, key R, begins again at the first stage and WIPES them).",
         "1 host has already booted into the installer: all stages are repeated, and Install WIPES its disk again.",
     )
     assert (retry.lost, restart.lost) == (

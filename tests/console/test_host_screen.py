@@ -124,11 +124,11 @@ def test_a_host_that_has_not_begun_has_no_bar_and_one_that_ended_stands_still() 
 def test_the_machine_is_verified_or_it_says_why_not() -> None:
     model = installing()
     host = model.hosts[HOST]
-    assert machine_words(host, model).startswith("verified by a MAC that Foreman has of this host: /redfish/v1/Systems/1")
+    assert machine_words(host).startswith("verified by a MAC that Foreman has of this host: /redfish/v1/Systems/1")
     model.apply(Identified(NOW, HOST, "/redfish/v1/Systems/1", "its BMC reports no MAC address"))
-    assert machine_words(host, model).startswith("not verified: its BMC reports no MAC address; the BMC reports")
+    assert machine_words(host).startswith("not verified: its BMC reports no MAC address; the BMC reports")
     fresh = Rollout("r2", model.plan)
-    assert machine_words(fresh.hosts[HOST], fresh) == "not identified yet"
+    assert machine_words(fresh.hosts[HOST]) == "not identified yet"
 
 
 # The log

@@ -57,7 +57,7 @@ def test_the_release_of_ten_hosts_says_that_eight_are_installing() -> None:
     assert asked.title == "Release 10 hosts?"
     assert asked.states == "8 of 10 hosts held while installing, 2 held at PXE."
     assert asked.happens == (
-        "8 hosts may still be installing: the install is not started again, only watched for longer (R starts it again from the first stage, and WIPES them).",
+        "8 hosts may still be installing: the install is not started again, only watched for longer (restart, key R, begins again at the first stage and WIPES them).",
         "2 hosts start again at Power off and go through all stages: Install WIPES their disks.",
     )
     assert asked.lost == "Lost: what is on the disks of 2 hosts."

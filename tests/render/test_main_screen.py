@@ -163,6 +163,8 @@ def test_a_row_says_how_long_it_is_in_its_stage_or_when_it_ended_and_its_note_st
             row = host_row(host, columns, now=now, speed=1.0, word=word, note=HostNote("BMC unreachable")).plain
             assert row.index("BMC unreachable") == note
             assert re.search(rf" {state} +{time} ", row)
+    row = host_row(armed, columns, now=NOW, speed=1.0, when="Sun 23:41", word=HostWord.ARMED, note=HostNote("BMC unreachable"))
+    assert "ARMED    Sun 23:41  " in row.plain and row.plain.index("BMC unreachable") == note
 
 
 @pytest.mark.parametrize("width", range(60, 110, 5))
@@ -189,7 +191,7 @@ def test_below_the_table_words_of_the_first_line_are_explained_where_they_fit() 
     model.time.speed = 30.0
     assert header.meanings(model, 200) == "   emulated: 1 h takes 2 min"
     model.apply(Identified(NOW, next(iter(model.hosts)), "UUID 1", "no MACs"))
-    why = "the BMC reports nothing to compare with Foreman"
+    why = "the machine is not compared with Foreman's host"
     longest = f"   identity not verified (accepted): {why}; /verified:no lists the hosts   emulated: 1 h takes 2 min"
     assert header.meanings(model, 200) == longest
     short = "   identity not verified (accepted): /verified:no   emulated: 1 h takes 2 min"

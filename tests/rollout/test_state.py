@@ -24,6 +24,7 @@ from quads_tui.rollout.events import (
 )
 from quads_tui.rollout.metrics import LaneState, Meter, Meters
 from quads_tui.rollout.plan import Goal, HostPlan, Plan
+from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Kind, Stage, StageStatus
 from quads_tui.rollout.state import Rollout
 from quads_tui.rollout.text import clean
@@ -145,6 +146,9 @@ def test_a2_hosts_whose_machine_nobody_compared_are_counted_from_the_plan_and_fr
     assert rollout.unverified == {second.name: "some MACs only"}
     assert meanings(asked, 60) == "   identity not verified: /verified:no", "one of them is not accepted"
     assert meanings(rollout, 60) == "   identity not verified (accepted): /verified:no"
+    refused = Rollout("r1", asked.plan)
+    refused.apply(HostChanged(1.0, first.name, HostStatus.SKIPPED, safety=Safety.UNTOUCHED))
+    assert meanings(refused, 60) == "   identity not verified: /verified:no", "skipped, and never accepted"
     assert "1 not verified" in end_line(rollout, now=3.0, width=80, lag=0.0, forecast=None).plain
 
 

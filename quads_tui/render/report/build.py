@@ -192,7 +192,7 @@ def _hosts(rollout: Rollout, events: Sequence[Event], elapsed: RolloutTime) -> d
             attempts[name],
             changed.get(name),
             elapsed,
-            unverified=rollout.unverified.get(name, ""),
+            unverified=host.unverified,
             overdue=overdue.get(name),
         )
         for (name, host), plan in zip(rollout.hosts.items(), _plans(rollout), strict=True)

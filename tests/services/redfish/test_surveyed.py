@@ -171,9 +171,9 @@ async def test_all_nics_are_read_where_the_survey_stopped_at_the_first(process: 
     assert not process.read_again
 
 
-async def test_a_survey_of_more_than_an_hour_ago_counts_no_more(process: Process) -> None:
+async def test_a_survey_of_more_than_two_hours_ago_counts_no_more(process: Process) -> None:
     await process.identified(MAC, survey=True)
-    await process.clock.sleep_real(3601 / process.clock.speed)
+    await process.clock.sleep_real(7201 / process.clock.speed)
     await process.identified(MAC)
     assert process.read_again
 
