@@ -127,14 +127,16 @@ class Lab:
         self.journal = journal
         self._open()
 
-    async def crash(self) -> None:
-        """As kill -9: nothing more is written or sent; what was sent goes on at the servers."""
+    async def crash(self, *, within: float | None = None) -> None:
+        """As kill -9: nothing more is written or sent; what was sent goes on at the servers. `within`: virtual seconds in which
+        all must hear their end; None where a hook runs, whose process takes real time.
+        """
         self.journal.dead = True
         ours = asyncio.all_tasks() - self.world.tasks - {asyncio.current_task()}
         for task in ours:
             task.cancel()
         if ours:
-            ended, left = await asyncio.wait(ours, timeout=60.0)
+            ended, left = await asyncio.wait(ours, timeout=within)
             assert not left, f"its end is not heard by {left}"
             await asyncio.gather(*ended, return_exceptions=True)
 

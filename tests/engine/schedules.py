@@ -173,7 +173,7 @@ class Run:
                 for task in replaced:  # these processes die as well
                     task.cancel()
                 replaced.clear()
-                await lab.crash()
+                await lab.crash(within=60.0)
             await asyncio.sleep(pause)
             lab.resume(journal=await self.journals.opened())
         await lab.end()
