@@ -92,7 +92,7 @@ def test_f1_a_burst_of_two_keys_answers_once(keys: Keys) -> None:
         assert stats["orders"] == ["Pause(what='writes', paused=True)"] * count
         keys.press(b"?", screen="HelpScreen")  # nothing of the burst opened or ended anything
         stats = keys.press(b"\x1b", screen="TableScreen")
-        assert (stats["result"], stats["stumbles"]) == ("", 0)
+        assert (stats["result"], stats["stumbles"]) == ("", 0), stats["said"]
 
 
 PASTES = {
