@@ -18,13 +18,15 @@ from quads_tui.rollout.state import HostState
 class Effects:
     """Sentences. `lost`: what cannot be taken back, or that nothing is lost; never empty. `gentler`: another way, or empty.
 
-    `yes`: what the answer y does, in a few words. `wipes`: a disk may be wiped because of it. `kinds`: of what happens, where
-    the hosts go on while the question is open, so that the numbers in the sentences are soon others.
+    `yes`: what the answer y does, in a few words. `marked`: what hosts that have ended are marked as. `wipes`: a disk may be
+    wiped because of it. `kinds`: of what happens, where the hosts go on while the question is open, so that the numbers in the
+    sentences are soon others.
     """
 
     happens: tuple[str, ...]
     lost: str
     yes: str
+    marked: str = ""
     gentler: str = ""
     wipes: bool = False
     kinds: frozenset[str] = frozenset()
@@ -139,13 +141,14 @@ def leaving(verb: str, left_as: HostStatus, back: tuple[str, str], gentler: str)
         back_again = f"{back[0]} {'it' if len(hosts) == 1 else 'them'}{back[1]}"
         armed = sum(is_disarmed_by_it(host) for host in hosts)
         first = "" if not armed else "disarm and " if len(hosts) == 1 else f"disarm {armed}, "
-        some = _n(len(hosts))
+        some, marked = _n(len(hosts)), left_as.value if only_marked(hosts) else ""
         return Effects(
             happens=tuple(_left(place, counts[place], left_as) for place in Place if counts[place]),
             lost=f"Lost: the steps done so far; {back_again}, from the first stage."
             if counts[Place.UNDER_WAY]
             else f"Nothing is lost; {back_again}.",
-            yes=first + (f"mark {some} as {left_as.value}" if only_marked(hosts) else f"{verb} {some}"),
+            yes=first + (f"mark {some} as {marked}" if marked else f"{verb} {some}"),
+            marked=marked,
             gentler=gentler,
             kinds=frozenset(counts),
         )

@@ -14,7 +14,7 @@ from quads_tui.rollout.safety import Safety
 from quads_tui.rollout.stages import HostStatus, Stage
 from quads_tui.rollout.state import HostState, Rollout
 
-from .consequences import PAUSE_NEW, RESUME_NEW, RESUME_WRITES, STOP, Effects, only_marked, retry_place
+from .consequences import PAUSE_NEW, RESUME_NEW, RESUME_WRITES, STOP, Effects, retry_place
 from .key_actions import BY_NAME, TYPE_THE_COUNT, KeyAction
 
 _ROWS = 5  # of hosts, or of groups of hosts
@@ -41,7 +41,7 @@ def question(
     effects = action.effects(chosen)
     effects = _of_one(effects) if len(chosen) == 1 else effects
     return QuestionText(
-        title=_title(action, chosen),
+        title=_title(action, chosen, effects.marked),
         key=action.shown,
         happens=effects.happens,
         lost=effects.lost,
@@ -55,10 +55,10 @@ def question(
     )
 
 
-def _title(action: KeyAction, chosen: Sequence[HostState]) -> str:
+def _title(action: KeyAction, chosen: Sequence[HostState], marked: str) -> str:
     verb, rest = _TITLES.get(action.name, (action.name.capitalize(), ""))
-    if action.name in _MARKS and only_marked(chosen):
-        verb, rest = "Mark", f" as {_MARKS[action.name]}"
+    if marked:
+        verb, rest = "Mark", f" as {marked}"
     if action.name in ("retry", "restart") and (place := retry_place(chosen, from_start=action.name == "restart")):
         rest = f" {place}"
     who = f"{chosen[0].short}, {_standing(chosen[0])}" if len(chosen) == 1 else f"{len(chosen)} hosts"
@@ -66,7 +66,6 @@ def _title(action: KeyAction, chosen: Sequence[HostState]) -> str:
 
 
 _TITLES = {"restart": ("Retry", ""), "write_next": ("Write", " to Foreman next")}
-_MARKS = {"skip": "skipped", "hold": "held"}  # what hosts that have ended are marked as
 
 
 def states(hosts: Sequence[HostState]) -> str:
