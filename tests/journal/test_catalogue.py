@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from quads_tui.journal import catalogue
-from quads_tui.journal.catalogue import Catalogue, StoredRollout, stored_rollouts
+from quads_tui.journal.catalogue import Catalogue, NotFound, StoredRollout, find, newest, stored_rollouts
+from quads_tui.journal.locks import JournalLock
 from quads_tui.journal.reader import NoJournal
 from quads_tui.journal.store import JournalStore
 
@@ -102,3 +103,37 @@ async def test_a_plan_is_read_when_somebody_asks_for_it(tmp_path: Path) -> None:
     store.path.unlink()
     with pytest.raises(NoJournal):
         stored.facts["plan"]
+
+
+async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path) -> None:
+    for name, facts in (
+        ("20261101-000000-cloud02-aaaa", {"created_at": 1.0, "ended": {"reason": "", "unfinished": 0}}),
+        ("20261102-000000-cloud02-bbbb", {"created_at": 2.0}),
+        ("20261103-000000-cloud03-cccc", {"created_at": 3.0, "rehearsal": "/tmp/x"}),
+    ):
+        store = JournalStore(tmp_path / "rollouts" / name / "journal.db")
+        await store.describe(facts)
+        await store.close()
+    damaged = tmp_path / "rollouts" / "20261104-000000-cloud04-dddd"
+    damaged.mkdir()
+    damaged.joinpath("journal.db").write_text("no")
+    assert [(rollout.id[-4:], rollout.unfinished) for rollout in stored_rollouts(tmp_path)] == [
+        ("cccc", True),
+        ("bbbb", True),
+        ("aaaa", False),
+        ("dddd", False),
+    ]
+    assert find(tmp_path, "20261102").id.endswith("bbbb")
+    with pytest.raises(NotFound, match=r"similar: .*cccc"):
+        find(tmp_path, "20261103-000000-cloud03-cccd")
+    chosen = newest(tmp_path, lambda rollout: True)
+    assert chosen is not None
+    assert chosen.id.endswith("bbbb")  # a rehearsal only if there is no other
+    lock = JournalLock(chosen.directory)
+    other = newest(tmp_path, lambda rollout: True)
+    taken_over = newest(tmp_path, lambda rollout: True, held=True)
+    lock.release()
+    assert taken_over is not None
+    assert taken_over.id.endswith("bbbb")  # with --take-over it is
+    assert other is not None
+    assert other.id.endswith("cccc")  # what another process runs is not taken up

@@ -22,8 +22,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quads_tui.journal import store as journal_store
-from quads_tui.journal.catalogue import NotFound, find, newest, stored_rollouts
-from quads_tui.journal.locks import JournalLock, LockHeld, holder
 from quads_tui.journal.reader import JournalReader, NoJournal
 from quads_tui.journal.store import JournalStore
 from quads_tui.rollout.causes import Cause
@@ -389,73 +387,6 @@ async def test_events_are_told_when_they_are_on_disk_and_when_they_never_will_be
         store.record(EVENTS[4])
     assert told == EVENTS[1:5]
     await store.close()
-
-
-def test_one_writer_a_journal_and_everybody_may_ask_who(tmp_path: Path) -> None:
-    assert holder(tmp_path) == ""
-    lock = JournalLock(tmp_path)
-    try:
-        told = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                f"from pathlib import Path; from quads_tui.journal.locks import *; JournalLock(Path({str(tmp_path)!r}))",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert f"LockHeld: the rollout is run by process {os.getpid()} of" in told.stderr
-    finally:
-        lock.release()
-    assert holder(tmp_path) == ""
-    JournalLock(tmp_path).release()
-
-
-def test_c2_a_journal_whose_holder_is_stopped_is_taken_over_by_an_administrator(tmp_path: Path) -> None:
-    stopped = JournalLock(tmp_path)
-    with pytest.raises(LockHeld):
-        JournalLock(tmp_path)
-    lock = JournalLock(tmp_path, take_over=True)
-    assert holder(tmp_path) != ""
-    stopped.release()
-    assert holder(tmp_path) != "", "it is the new one's"
-    lock.release()
-    assert holder(tmp_path) == ""
-
-
-async def test_the_shelf_finds_by_the_beginning_and_tells_damage(tmp_path: Path) -> None:
-    for name, facts in (
-        ("20261101-000000-cloud02-aaaa", {"created_at": 1.0, "ended": {"reason": "", "unfinished": 0}}),
-        ("20261102-000000-cloud02-bbbb", {"created_at": 2.0}),
-        ("20261103-000000-cloud03-cccc", {"created_at": 3.0, "rehearsal": "/tmp/x"}),
-    ):
-        store = JournalStore(tmp_path / "rollouts" / name / "journal.db")
-        await store.describe(facts)
-        await store.close()
-    damaged = tmp_path / "rollouts" / "20261104-000000-cloud04-dddd"
-    damaged.mkdir()
-    damaged.joinpath("journal.db").write_text("no")
-    assert [(rollout.id[-4:], rollout.unfinished) for rollout in stored_rollouts(tmp_path)] == [
-        ("cccc", True),
-        ("bbbb", True),
-        ("aaaa", False),
-        ("dddd", False),
-    ]
-    assert find(tmp_path, "20261102").id.endswith("bbbb")
-    with pytest.raises(NotFound, match=r"similar: .*cccc"):
-        find(tmp_path, "20261103-000000-cloud03-cccd")
-    chosen = newest(tmp_path, lambda rollout: True)
-    assert chosen is not None
-    assert chosen.id.endswith("bbbb")  # a rehearsal only if there is no other
-    lock = JournalLock(chosen.directory)
-    other = newest(tmp_path, lambda rollout: True)
-    taken_over = newest(tmp_path, lambda rollout: True, held=True)
-    lock.release()
-    assert taken_over is not None
-    assert taken_over.id.endswith("bbbb")  # with --take-over it is
-    assert other is not None
-    assert other.id.endswith("cccc")  # what another process runs is not taken up
 
 
 async def test_c2_a_journal_that_a_stopped_process_was_writing_says_how_it_comes_free(tmp_path: Path) -> None:
