@@ -24,7 +24,7 @@ from .world import MemoryJournal
 
 _SLOW = 0.3  # virtual seconds on each way, at most: less than those after which a database counts as away
 _LEASE = 7200.0  # real seconds: no schedule takes as long
-_CUT_OFF = 5.0  # virtual seconds until another worker takes over from one that is cut off: a short lease
+_TAKEOVER = 5.0  # virtual seconds until another worker takes over from one that does not reach the database: a short lease
 _DIES = (
     "update quads_tui.worker set lease = '0 s' where id = %s"  # as if its lease had passed, also since the start of the server
 )
@@ -96,7 +96,7 @@ class _Life:
 class ClusterJournals:
     """Of a rollout of its own. `dsn`: of a database with the schema."""
 
-    lease = _CUT_OFF
+    lease = _TAKEOVER
 
     def __init__(self, dsn: str) -> None:
         self._text, self._dsn, self._rollout = dsn, Dsn(dsn), uuid.uuid4().hex

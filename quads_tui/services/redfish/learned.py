@@ -18,7 +18,7 @@ from quads_tui.rollout.identity import Identity, bmc_of
 
 Way = TypeVar("Way", bound=Hashable)
 
-_SURVEY_HOLDS = 7200.0  # own seconds: a Sunday of 700 hosts begins the last of them after an hour and three quarters
+_SURVEY_HOLDS = 7200.0  # own seconds: 700 hosts at 8 s a write begin the last of them after an hour and a half
 _TIMES = 100  # kept of a model, the newest
 _ENOUGH_TIMES = 10
 _CLOSED_AT_ONCE = 32  # sessions: each costs a handshake, and a busy machine must come round within the seconds of one
