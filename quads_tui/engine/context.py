@@ -60,7 +60,7 @@ class RolloutContext:
     write_queue: WriteQueue | None = None  # that the rollouts of this process on the same Foreman share; None: this one's alone
     machines: Machines | None = None  # that the rollouts of this process act on; None: this one's alone
     protected_machines: Mapping[str, Identity] = field(default_factory=dict)  # of protected hosts, as far as they are known
-    locked: Callable[[], Awaitable[None]] | None = None  # raises TakenOver when the locks of the Foreman are no longer ours
+    locked: Callable[[], None] | None = None  # raises TakenOver when the locks of the Foreman are no longer ours
     mark: WriteMark | None = None  # of writes on their way, for processes after this one
     left_write: Moment | None = None  # of another rollout, whose process died with it on its way
     recall: Recall | None = None  # of a rollout that another process began; its events are in `rollout` already

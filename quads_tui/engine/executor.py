@@ -297,9 +297,7 @@ class RolloutExecutor:
             self._check_idle_soon()
 
     async def _owned(self) -> None:
-        await self._context.journal.owned()
-        if self._context.locked is not None:
-            await self._context.locked()
+        await self._context.journal.owned(self._context.locked)
 
     async def _commit(self, event: Event) -> None:
         self._context.rollout.apply(event)

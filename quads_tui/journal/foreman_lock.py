@@ -76,7 +76,7 @@ class ServerIdentity:
 
 
 class ForemanLock:
-    """Held from `acquire` to `release` or the end of the process. Calls may wait for the disk: not for the loop's thread."""
+    """Held from `acquire` to `release` or the end of the process. Calls may wait for the disk: they are made in `LOCK_THREAD`."""
 
     def __init__(self, directory: Path | None, queue: str = "") -> None:
         """`directory`: of the lock files; None: there is none, and only this network namespace is seen.
@@ -243,6 +243,7 @@ class _File:
         self._queue = queue
         self._mark = uuid.uuid4().hex  # tells our write from those of the other consoles of the queue
         self._identity = ServerIdentity()
+        self._holder = ""
         self._writing: dict[str, object] | None = None
 
     @classmethod
@@ -308,6 +309,7 @@ class _File:
     def publish(self, identity: ServerIdentity) -> None:
         """Who holds it and for which Foreman, for those whom the kernel does not show it (in another container, say)."""
         self._identity = identity
+        self._holder = f"{process_words(os.getpid(), os.getuid())}, on {socket.gethostname()}"
         self._write()
 
     def mark(self, writing: dict[str, object] | None) -> None:
@@ -317,8 +319,7 @@ class _File:
 
     def _write(self) -> None:
         identity = self._identity
-        pid, uid = os.getpid(), os.getuid()
-        contents = {"holder": f"{process_words(pid, uid)}, on {socket.gethostname()}", "certificate": identity.certificate}
+        contents = {"holder": self._holder, "certificate": identity.certificate}
         with suppress(OSError), self._turn():
             writing = self._writing or self.left or None
             if self._queue:

@@ -71,7 +71,7 @@ class JournalReader:
     def fingerprint(self) -> str:
         """Of the state of the journal: its facts (but who opened it how often), its last event and its last sample."""
         digest = blake2b(digest_size=16)
-        facts = self._db.execute("select key, value from meta where key <> 'owner' order by key")
+        facts = self._db.execute("select key, value from meta where key <> 'owner' order by key")  # schema 3 kept it there
         last = self._db.execute("select * from event order by n desc limit 1").fetchall()
         (sampled,) = self._db.execute("select max(n) from sample").fetchone()
         for part in (*(text for row in facts for text in row), repr(last), str(sampled)):

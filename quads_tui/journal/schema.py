@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 APPLICATION_ID = 0x51554144  # "QUAD": marks our files
-SCHEMA = 3
+SCHEMA = 4
 
 
 def row_of_schema_2(at: float, kind: str, host: str | None, body: str) -> str:

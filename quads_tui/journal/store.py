@@ -13,7 +13,6 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -24,6 +23,7 @@ from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 
+from .locks import LOCK_THREAD
 from .schema import APPLICATION_ID, SCHEMA, row_of_schema_2
 
 _TABLES = """
@@ -31,10 +31,19 @@ create table meta (key text primary key, value text not null) without rowid;
 create table event (n integer primary key, body text not null);
 create table sample (n integer primary key, at real not null, body text not null);
 """
+_OWNER = """
+create table owner (number integer not null);
+insert into owner values (0);
+"""
 _EXCHANGES = """
 create table exchange (n integer primary key, at real not null, host text not null, method text not null, path text not null,
   status integer not null, seconds real not null, error text not null);
 create index exchange_host on exchange (host);
+"""
+_EVENTS_OF_SCHEMA_2 = """
+create table newer (n integer primary key, body text not null);
+insert into newer select n, row_of_schema_2(at, kind, host, body) from event;
+drop table event; alter table newer rename to event;
 """
 
 _GATHER = 0.25  # seconds that a group may wait for more, where nobody waits for it: a transaction costs as much as twenty events
@@ -86,7 +95,6 @@ class JournalStore:
             stopped = "locked" in str(error)  # by who was stopped in the middle of a write: SQLite's lock goes with its process
             remedy = "; a suspended quads-tui process is in the middle of a write: end that process (kill -9)" if stopped else ""
             raise JournalBroken(f"cannot write the journal {path}: {error}{remedy}") from None
-        self._owner_thread = ThreadPoolExecutor(1, "journal-owner")  # not one of the loop's: those may all wait for DNS
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
@@ -105,32 +113,41 @@ class JournalStore:
     def _own(self) -> int:
         """Raise the owner number: whoever had the journal open until now can no longer write to it, nor act."""
         self._db.execute("begin immediate")
-        number = _owner(self._db) + 1
-        self._insert(_META, [("owner", json.dumps(number))])
+        self._db.execute("update owner set number = number + 1")
+        number = _owner(self._db)
         self._db.execute("commit")
         return number
 
-    async def owned(self) -> None:
+    async def owned(self, locks: Callable[[], None] | None = None) -> None:
         """As Journal.owned; JournalBroken where the file cannot be read."""
+        await self._loop.run_in_executor(LOCK_THREAD, self._check_owner, locks)
+
+    def _check_owner(self, locks: Callable[[], None] | None) -> None:
         try:
-            owner = await self._loop.run_in_executor(self._owner_thread, _owner, self._owner_db)
-        except (sqlite3.Error, RuntimeError) as error:  # RuntimeError: closed
+            owner = _owner(self._owner_db)
+        except sqlite3.Error as error:
             raise JournalBroken(f"the journal {self.path} cannot be read: {error}") from None
         if owner != self._owner:
             raise TakenOver(self._taken_over)
+        if locks is not None:
+            locks()
 
     @property
     def _taken_over(self) -> str:
         return f"another process has taken over the rollout {self.path.parent.name}: this process does nothing more"
 
     def _migrate(self, schema: int) -> None:
-        """In one transaction: 1 had no exchanges, 2 kept an event's members by name."""
+        """In one transaction: 1 had no exchanges, 2 kept an event's members by name, 3 its owner in `meta`.
+
+        There each look at the owner read the whole plan, beside which the key lay. A process of that version finds none now: it
+        learns that it was taken over.
+        """
         self._db.create_function("row_of_schema_2", 4, row_of_schema_2, deterministic=True)
         self._db.executescript(
-            f"""begin immediate; {_EXCHANGES if schema == 1 else ""}
-            create table newer (n integer primary key, body text not null);
-            insert into newer select n, row_of_schema_2(at, kind, host, body) from event;
-            drop table event; alter table newer rename to event;
+            f"""begin immediate; {_EXCHANGES if schema < 2 else ""} {_EVENTS_OF_SCHEMA_2 if schema < 3 else ""}
+            {_OWNER}
+            update owner set number = coalesce((select cast(value as integer) from meta where key = 'owner'), 0);
+            delete from meta where key = 'owner';
             pragma user_version={SCHEMA}; commit;"""
         )
 
@@ -189,6 +206,7 @@ class JournalStore:
         self._queue.put(None)
         self._hurry_up()
         await asyncio.to_thread(self._thread.join, 30.0)
+        await self._loop.run_in_executor(LOCK_THREAD, self._owner_db.close)
 
     async def discard(self) -> None:
         """Close and delete the file: nothing of this rollout has happened."""
@@ -240,8 +258,6 @@ class JournalStore:
             answered += len(waiting)
             if events or waiting:
                 self._in_loop(self._answer, events, waiting, why)
-        self._owner_thread.shutdown()
-        self._owner_db.close()
         self._db.close()
 
     def _write_group(self, group: list[_Row]) -> str:
@@ -288,7 +304,7 @@ def _create(path: Path) -> None:
         database = sqlite3.connect(made, isolation_level=None)
         database.executescript(
             f"pragma application_id={APPLICATION_ID}; pragma user_version={SCHEMA};"
-            f"pragma journal_mode=wal; {_TABLES} {_EXCHANGES}"
+            f"pragma journal_mode=wal; {_TABLES} {_OWNER} {_EXCHANGES}"
         )
         database.close()
         os.link(made, path)  # never over an existing file
@@ -297,9 +313,9 @@ def _create(path: Path) -> None:
 
 
 def _owner(database: sqlite3.Connection) -> int:
-    """How often the journal was opened for writing. Journals of before do not know."""
-    found = database.execute("select value from meta where key = 'owner'").fetchone()
-    return int(found[0]) if found else 0
+    """How often the journal was opened for writing."""
+    (number,) = database.execute("select number from owner").fetchone()
+    return int(number)
 
 
 def _stored(sql: str, values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -110,8 +110,11 @@ class Journal(Protocol):
         """A second's figures, kept apart from the events; may be lost."""
         ...
 
-    async def owned(self) -> None:
-        """Raises TakenOver when another process has opened the journal for writing since. Read afresh, off the loop."""
+    async def owned(self, locks: Callable[[], None] | None = None) -> None:
+        """Raises TakenOver when another process has opened the journal for writing since. Read afresh, off the loop.
+
+        So is `locks`, which raises it where a lock is no longer ours: one way to another thread and back for both.
+        """
         ...
 
 

@@ -6,9 +6,9 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from quads_tui.engine.clock import RealClock
 from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.inputs import Site
 from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, NoDirectory, ServerIdentity, lock_directory
-from quads_tui.journal.locks import LockHeld, QuadsLock
+from quads_tui.journal.locks import LOCK_THREAD, LockHeld, QuadsLock
 from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
@@ -30,8 +30,6 @@ from .shared_queue import SharedQueue, shared_queue
 
 if TYPE_CHECKING:
     from quads_tui.journal.cluster.place import PostgresPlace
-
-_LOCK_THREAD = ThreadPoolExecutor(1, "locks")  # its own thread: the loop's threads may all wait for DNS
 
 
 @dataclass
@@ -54,19 +52,15 @@ class Writer:
 
     def sending(self, ticket: object, facts: dict[str, object]) -> asyncio.Future[None]:
         self._sent[ticket] = facts
-        return asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, self.lock.mark, facts)
+        return asyncio.get_running_loop().run_in_executor(LOCK_THREAD, self.lock.mark, facts)
 
     def settled(self, ticket: object) -> None:
         if self._sent.pop(ticket, None) is not None:
-            _LOCK_THREAD.submit(self.lock.mark, next(reversed(self._sent.values()), None))
-
-    async def check(self) -> None:
-        """Raises TakenOver."""
-        await asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, self.lock.check)
+            LOCK_THREAD.submit(self.lock.mark, next(reversed(self._sent.values()), None))
 
     async def same_foreman_elsewhere(self, identity: ServerIdentity) -> str:
         """A sentence about a process that writes to what may be the same Foreman under another address; empty if none does."""
-        return await asyncio.to_thread(self.lock.same_foreman, identity)
+        return await asyncio.get_running_loop().run_in_executor(LOCK_THREAD, self.lock.same_foreman, identity)
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,9 @@ class ProcessResources:
                 writer = _writer(ForemanLock(_lock_directory(notify), shared.name if shared else ""), shared)
             elif writer.lock.queue != (shared.name if shared else ""):
                 raise LockHeld(f"another rollout of this process is writing to {server.shown} with another foreman.write_queue")
-            await asyncio.to_thread(writer.lock.acquire, server, take_over=take_over)
+            await asyncio.get_running_loop().run_in_executor(
+                LOCK_THREAD, partial(writer.lock.acquire, server, take_over=take_over)
+            )
             if writer.place is not None:
                 writer.place.keys = tuple(sorted(writer.lock.keys))
             if not writer.users:
@@ -147,7 +143,7 @@ class ProcessResources:
                 self._writers.remove(writer)
                 if writer.place is not None:
                     await writer.place.close()
-                _LOCK_THREAD.submit(writer.lock.release).result()  # after the marks that are still queued
+                LOCK_THREAD.submit(writer.lock.release).result()  # after the marks that are still queued
 
     @contextmanager
     def _hold_quads_lock(self, path: Path | None, take_over: bool, notify: Callable[[str], None]) -> Iterator[None]:

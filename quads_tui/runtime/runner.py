@@ -132,7 +132,7 @@ class RolloutRunner:
             machines=self._resources.machines,
             protected_machines=rollout.plan.protected_machines,
             write_queue=self.writer.queue,
-            locked=self.writer.check,
+            locked=self.writer.lock.check,
             mark=self.writer.mark(rollout.id, clock),
             left_write=self.writer.left_write(rollout.id),
             emulators_lag=partial(emulators_lag, self._rehearsal) if self._rehearsal is not None else None,

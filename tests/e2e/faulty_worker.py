@@ -83,10 +83,10 @@ def install(at: int, number: int, name: str) -> None:
             await asyncio.sleep(1.0)
         await committed(self, event)
 
-    async def before_check(self: ClusterJournal) -> None:
+    async def before_check(self: ClusterJournal, locks: Any = None) -> None:
         if name == "check":
             point.passed()
-        await owned(self)
+        await owned(self, locks)
 
     async def sent(self: PostgresPlace, *values: Any) -> None:
         await sending(self, *values)

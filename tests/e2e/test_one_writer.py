@@ -95,7 +95,7 @@ async def test_c1_two_rollouts_of_one_console_share_the_lanes_of_a_foreman_howev
     async with station.writer_to(site) as first:
         async with station.writer_to(other) as second:
             assert first is second
-        await first.check()
+        first.lock.check()
     async with station.writer_to(other) as third:
         assert third is not first
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +75,7 @@ class Lab:
         self._limits = limits or Limits()
         self._protected = protected
         self._token_seconds = token_seconds
-        self.locked: Callable[[], Awaitable[None]] | None = None
+        self.locked: Callable[[], None] | None = None
         self._open()
 
     def _open(self, recalled: Recall | None = None) -> None:

@@ -108,9 +108,9 @@ class StoredJournal(MemoryJournal):
         if not self.dead:
             self.inner.sample(at, data)
 
-    async def owned(self) -> None:
+    async def owned(self, locks: Callable[[], None] | None = None) -> None:
         with self._asking():
-            await self.inner.owned()
+            await self.inner.owned(locks)
 
 
 class SqliteJournals:

@@ -19,7 +19,7 @@ async def test_a_login_waits_until_the_database_tells_whose_the_rollout_is(monke
     away = 20.0
     asked: list[float] = []
 
-    async def owned() -> None:
+    async def owned(_: object = None) -> None:
         asked.append(lab.clock.now())
         if asked[-1] < away:
             assert not any(lab.world.sessions.values())

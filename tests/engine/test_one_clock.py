@@ -263,7 +263,7 @@ async def test_first_byte_a_rollout_that_was_taken_over_sends_nothing_and_says_s
 async def test_first_byte_locks_that_were_taken_over_stop_all_of_it() -> None:
     lab = Lab(names(2))
 
-    async def lost() -> None:
+    def lost() -> None:
         raise TakenOver("the lock is no longer ours")
 
     lab.locked = lost

@@ -207,6 +207,8 @@ class MemoryJournal:
     def sample(self, at: float, data: dict[str, object]) -> None:
         pass
 
-    async def owned(self) -> None:
+    async def owned(self, locks: Callable[[], None] | None = None) -> None:
         if self.taken_over:
             raise TakenOver("taken over")
+        if locks is not None:
+            locks()

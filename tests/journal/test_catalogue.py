@@ -92,8 +92,8 @@ async def test_a_plan_is_read_when_somebody_asks_for_it(tmp_path: Path) -> None:
     store = await made(tmp_path, "r1", plan={"hosts": ["a"]}, learned={"x": 1})
     await store.close()
     (stored,) = stored_rollouts(tmp_path)
-    assert set(stored.facts) == {"created_at", "owner", "plan", "learned"}
-    assert len(stored.facts) == 4
+    assert set(stored.facts) == {"created_at", "plan", "learned"}
+    assert len(stored.facts) == 3
     assert "plan" in stored.facts
     assert "seeds" not in stored.facts
     assert stored.facts["plan"] == {"hosts": ["a"]}

@@ -68,7 +68,7 @@ async def test_what_was_written_is_read_back_in_order(tmp_path: Path) -> None:
     reader = JournalReader(store.path)
     assert [event for _, event in reader.events()] == EVENTS
     assert [number for number, _ in reader.events(since=7)] == [8, 9]
-    assert reader.facts() == {"site": "/etc/site.yaml", "plan": {"hosts": ["h1"]}, "owner": 1}
+    assert reader.facts() == {"site": "/etc/site.yaml", "plan": {"hosts": ["h1"]}}
     assert [(sample.at, sample.data) for sample in reader.samples()] == [(10.0, {"depth": 3})]
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
@@ -203,6 +203,47 @@ async def test_c3_whoever_opens_a_journal_owns_it_and_the_one_before_writes_noth
     assert len(told) == 1
 
 
+async def test_whoever_opens_a_journal_of_schema_3_takes_it_from_a_process_of_that_version(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    await store.commit(EVENTS[0])
+    await store.close()
+    older = sqlite3.connect(store.path)
+    older.executescript("drop table owner; insert into meta values ('owner', '1'); pragma user_version=3;")
+    assert JournalReader(store.path).facts() == {"owner": 1}
+    before = JournalReader(store.path).fingerprint()
+    again = JournalStore(store.path, existing=True)
+    assert older.execute("select value from meta where key = 'owner'").fetchone() is None  # so that version finds itself replaced
+    assert older.execute("select number from owner").fetchone() == (2,)
+    assert JournalReader(store.path).fingerprint() == before
+    third = JournalStore(store.path, existing=True)
+    with pytest.raises(TakenOver):
+        await again.owned()
+    for one in (again, third):
+        await one.close()
+    assert [event for _, event in JournalReader(store.path).events()] == [EVENTS[0]]
+
+
+async def test_the_locks_are_looked_at_together_with_the_owner(tmp_path: Path) -> None:
+    store = JournalStore(tmp_path / "journal.db")
+    threads: list[str] = []
+    await store.owned(lambda: threads.append(threading.current_thread().name))
+    assert threads and threads[0] != threading.current_thread().name
+
+    def lost() -> None:
+        raise TakenOver("the lock is no longer ours")
+
+    with pytest.raises(TakenOver, match="no longer ours"):
+        await store.owned(lost)
+    again = JournalStore(store.path, existing=True)
+    with pytest.raises(TakenOver, match="another process"):
+        await store.owned(lambda: threads.append("too late"))
+    assert len(threads) == 1
+    await store.close()
+    with pytest.raises(JournalBroken):
+        await store.owned()
+    await again.close()
+
+
 async def test_the_owner_is_read_beside_a_thread_pool_that_is_full(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "journal.db")
     free = threading.Event()
@@ -306,7 +347,7 @@ async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path:
     database.executescript(
         f"""drop table event; {"drop table exchange;" if schema == 1 else ""} pragma user_version={schema};
         create table event (n integer primary key, at real not null, kind text not null, host text, body text not null);
-        insert into meta values ('site', '"s"');"""
+        insert into meta values ('site', '"s"'), ('owner', '1'); drop table owner;"""
     )
     events = [replace(event) for event in EVENTS[:6]]
     for event in events:
@@ -328,7 +369,7 @@ async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path:
     await again.close()
     after = JournalReader(store.path)
     assert [event for _, event in after.events()] == [*events, EVENTS[6]]
-    assert after.facts() == {"site": "s", "owner": 2}
+    assert after.facts() == {"site": "s"}
     assert [e.error for e in after.exchanges("h1")] == ["refused"]
 
 

@@ -112,7 +112,7 @@ class ListeningJournal:
     def sample(self, at: float, data: dict[str, object]) -> None:
         return
 
-    async def owned(self) -> None:
+    async def owned(self, locks: Callable[[], None] | None = None) -> None:
         return
 
 

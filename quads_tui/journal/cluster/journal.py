@@ -18,6 +18,7 @@ from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.ports import JournalBroken, QueueAway, TakenOver
 
+from ..locks import LOCK_THREAD
 from .claims import TAKEN, Claim
 from .connection import DatabaseAway, Dsn
 from .link import Link, Refused
@@ -104,7 +105,7 @@ class ClusterJournal:
         if not self._broken and len(self._exchanges) < 10 * _GROUP:
             self._exchanges.append(one)
 
-    async def owned(self) -> None:
+    async def owned(self, locks: Callable[[], None] | None = None) -> None:
         """As Journal.owned; QueueAway where the database does not answer in time. From its answer on no other worker carries the
         rollout until our lease is over."""
         if self._broken:
@@ -115,6 +116,8 @@ class ClusterJournal:
             self._asking = asyncio.create_task(self._ask())
             self._asking.add_done_callback(_seen)
         await asyncio.shield(self._asking)
+        if locks is not None:
+            await asyncio.get_running_loop().run_in_executor(LOCK_THREAD, locks)
 
     async def _ask(self) -> None:
         async with self._one_question:
