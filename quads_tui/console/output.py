@@ -22,6 +22,7 @@ from typing import Any
 FRAMES = 65_536  # characters that may wait until a frame is dropped; a full screen of 200x60 is about 40,000
 LINES = 16 * FRAMES  # characters that may wait at all
 DRAIN_TIMEOUT = 1.0  # seconds that the end of the process waits for a terminal that does not read
+_GATHER = 0.05  # seconds in which more may come for what is no terminal: each waking of the thread holds up the loop
 _PIECE = 4096  # bytes that are written at once to what is no terminal: a pipe takes them whole or not at all (PIPE_BUF)
 
 
@@ -73,6 +74,7 @@ class Output:
         self._under_way = 0  # characters or bytes that the thread has taken
         self._lossless = 0  # writes of LosslessText that have not been written
         self._lossless_taken = 0
+        self._drains = 0  # callers of `drain` that wait
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -98,7 +100,8 @@ class Output:
                     self._waiting.append((text, lossless))
                     self._size += len(text)
                     self._lossless += lossless
-                    self._changed.notify_all()
+                    if len(self._waiting) == 1:
+                        self._changed.notify_all()
                     if self._thread is None:
                         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
                         self._thread.start()
@@ -106,13 +109,20 @@ class Output:
 
     def drain(self, seconds: float) -> bool:
         """Wait until all of it has been written, or the file is dead, but no longer than that; True when nothing is left."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.dead is not None or not self.waiting, seconds)
+        return self._drained(lambda: self.dead is not None or not self.waiting, seconds)
 
     def drain_lossless(self, seconds: float) -> bool:
         """As `drain`, for what LosslessText has written."""
+        return self._drained(lambda: self.dead is not None or not self._lossless, seconds)
+
+    def _drained(self, is_done: Callable[[], bool], seconds: float) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: self.dead is not None or not self._lossless, seconds)
+            self._drains += 1
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(is_done, seconds)
+            finally:
+                self._drains -= 1
 
     def die(self, error: OSError) -> None:
         """It cannot be written any more."""
@@ -154,7 +164,10 @@ class Output:
         if ready and (on_ready := self.on_ready):
             on_ready()
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting)
+            if not self._waiting:
+                self._changed.wait_for(lambda: self._waiting)
+                if not self._whole:
+                    self._changed.wait_for(lambda: self._drains, _GATHER)
             taken: list[str | bytes] = []
             while self._waiting and (self._whole or not taken or self._under_way + len(self._waiting[0][0]) <= _PIECE):
                 text, lossless = self._waiting.popleft()

@@ -376,7 +376,7 @@ class RolloutGate:
 
     def _tell_of_installs(self) -> None:
         """Hosts that came when only a place was missing, and wait for the limit on installs now, say so: each once."""
-        head = next(self._new_by_order(False), None)
+        head = next(self._new_by_order(False), None) if self._holds.limits_installs else None
         if head is None or head in self._told or not is_for_an_install(self._hindrance(head, self._new[head][0])):
             return
         for host, (stage, place, _) in self._new.items():

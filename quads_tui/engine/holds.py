@@ -16,6 +16,8 @@ from quads_tui.rollout.waits import for_an_install, for_its_rack
 class GateHolds(Protocol):
     """What keeps single hosts from a stage, beside what the gate itself knows."""
 
+    limits_installs: bool  # hosts may wait because others install
+
     def why(self, host: str, stage: Stage) -> str:
         """Why the host may not begin this stage now, in words; empty: it may."""
         ...
@@ -31,6 +33,8 @@ class GateHolds(Protocol):
 
 class NoHolds:
     """Nothing does."""
+
+    limits_installs = False
 
     def why(self, host: str, stage: Stage) -> str:
         return ""
@@ -53,6 +57,7 @@ class Holds:
     def __init__(self, rollout: Rollout, limits: Limits, clock: Clock) -> None:
         self._rollout = rollout
         self._most = limits.installing
+        self.limits_installs = limits.installing != OFF
         self._ramp = limits.power_on_per_rack
         self._interval = limits.power_on_interval
         self._clock = clock
@@ -64,7 +69,7 @@ class Holds:
         kind = self._rollout.hosts[host].kind
         if (outage := self._rollout.outages.of(host, kind, stage)) is not None:
             return f"waiting: {subject(outage.service, outage.hosts)}"
-        if self._most != OFF and stage is Stage.POWER_OFF and kind is Kind.BUILD and self._waits_for_an_install(host):
+        if self.limits_installs and stage is Stage.POWER_OFF and kind is Kind.BUILD and self._waits_for_an_install(host):
             return for_an_install(self._most)
         if stage is Stage.POWER_ON and self._wait(self._racks[host]) > 0:
             return for_its_rack(self._racks[host], self._ramp, self._interval)

@@ -56,6 +56,7 @@ class Scrubber:
         self._tokens: OrderedDict[str, None] = OrderedDict()  # the last used one last
         self._spared: set[str] = set()  # names in lower case
         self._spared_text = ""
+        self._spared_grams: set[str] = set()  # all parts of these names, _GRAM characters each
         self._short: re.Pattern[bytes] | None = None
         self._longest = 0
 
@@ -91,13 +92,15 @@ class Scrubber:
             return
         self._spared |= new
         self._spared_text = "\n".join(self._spared)
+        self._spared_grams.update(name[at : at + _GRAM] for name in new for at in range(len(name) - _GRAM + 1))
         for token in [token for token in self._tokens if self._hides_a_name(token)]:
             del self._tokens[token]
             if token not in self._passwords:
                 self._drop(token)
 
     def _hides_a_name(self, token: str) -> bool:
-        return bool(self._spared) and any(form.text.lower() in self._spared_text for form in _forms(token))
+        texts = {form.text.lower() for form in _forms(token)} if self._spared else ()
+        return any(text[:_GRAM] in self._spared_grams and text in self._spared_text for text in texts)
 
     def holds(self, text: object) -> bool:
         """It is one of the passwords."""
