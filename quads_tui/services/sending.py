@@ -22,11 +22,10 @@ from quads_tui.rollout.text import clean
 from quads_tui.rollout.time_words import limit_words
 
 from .kept_connections import KeptConnections, Reuse
+from .last_check import LONGEST, in_time
 from .responses import FailureKind, RequestFailed
 from .trust import Trusted
 
-_LAST_CHECK = 1.0  # real seconds that `before_send` may take
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # BOOTTIME runs on while the machine is suspended
 _OTHER_ENDS: WeakKeyDictionary[ResponseHandler, tuple[str, str]] = WeakKeyDictionary()  # of each connection that stands
 _INTERIM = 20  # interim responses (1xx) before the one that counts: servers send one or two
 
@@ -146,15 +145,11 @@ class CheckedRequest(aiohttp.ClientRequest):
         attempt.peer, attempt.certificate = _other_end(conn)
         sending.judge_used()
         if call.before_send is not None:
-            began = time.clock_gettime(_CLOCK)
             try:
-                async with asyncio.timeout(_LAST_CHECK):
-                    await call.before_send(attempt.peer)
-                if time.clock_gettime(_CLOCK) - began > _LAST_CHECK:
-                    raise TimeoutError  # this process was frozen: no timer rings then, and what was answered may be over
+                await in_time(call.before_send(attempt.peer))
             except TimeoutError:
                 where = clean(call.netloc, 100)
-                words = f"not sent to {where}: the last check took over {limit_words(_LAST_CHECK * call.speed)}"
+                words = f"not sent to {where}: the last check took over {limit_words(LONGEST * call.speed)}"
                 raise CheckRefused(RequestFailed(words, sent=False, kind=FailureKind.CHECK)) from None
             except Exception as why:
                 raise CheckRefused(why) from None

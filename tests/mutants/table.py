@@ -467,7 +467,7 @@ _KINDS = (  # kinds of breaks that a random sample found unnoticed: notices, clo
     _row("C6 renewed for ever", "engine/lane.py", "2 * self._handle.write_deadline + clock.real(patience)", "inf", SHARED_PLACE),
     _row("C7 asked while paused", "engine/write_queue.py", "(not self.held or waiter.act == _SAFE) for", "True for", SHARED_PLACE),
     _row("C8 a part completes an assignment", "engine/quads_outbox.py", "or self._goals[cloud].partial", "or False", "tests/engine/test_partial_assignments.py"),
-    _row("C9 frozen", "services/sending.py", "if time.clock_gettime(_CLOCK) - began > _LAST_CHECK:", "if False:", "tests/services/test_http.py"),
+    _row("C9 frozen", "services/last_check.py", "if time.clock_gettime(_CLOCK) - began > LONGEST:", "if False:", "tests/services/test_http.py"),
     _row("K1 twice", "services/http.py", "if died and call.is_read and not last:", "if died and not last:", KEPT),
     _row("K1 broke", "services/http.py", "self._connections.broke(call.place)", "pass", KEPT),
     _row("K2 idle", "services/kept_connections.py", "return _is_recent(self._answered.get(connection), reuse) and", "return", KEPT),

@@ -12,7 +12,7 @@ from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import REFUSALS, NotSent
 from quads_tui.rollout.stages import ActResult
 
-from .connection import Refused
+from .connection import Changes, Refused
 from .machine import Machine
 from .requests import BOOT_FLAGS, CLEAR, VALID_CLEARING, BootFlags, Request, set_pxe
 
@@ -89,38 +89,38 @@ class BootChange:
 
     async def _send(self, requests: tuple[Request, ...], detail: dict[str, object]) -> BootFlags:
         """Set, and read back in the same session: what shows counts, not what was answered."""
-        acts = self._connection.acts
-        while not await self._intended(detail):
+        while True:
+            flags = await self._intended(Changes(requests), detail)
+            if flags is not None:
+                return flags
             if self._clock.now() + _PAUSE >= self._deadline:
                 raise StageFailure(Cause.BUSY, "the boot flags were not sent: each time too much passed before they could be")
             await self._clock.sleep(_PAUSE)
+
+    async def _intended(self, changes: Changes, detail: dict[str, object]) -> BootFlags | None:
+        """None: the intent grew old before it was confirmed (a database was away, the process stood still, no session stood)."""
+        acts = self._connection.acts
+        await acts.intend("override", detail)
         try:
-            flags = await self._read(*requests)
-        except BaseException as error:
-            acts.result(ActResult.UNKNOWN, {"error": str(error) if isinstance(error, StageFailure) else "interrupted"})
+            flags = await self._read(changes)
+        except (NotSent, *REFUSALS) as no:
+            words = f"not sent{' again' if changes.sent else ''}: {str(no) or 'the rollout is stopping'}"
+            acts.result(ActResult.UNKNOWN if changes.sent else ActResult.ABSENT, {"error": words})
+            if not isinstance(no, NotSent):
+                raise
+            return None
+        except StageFailure as failure:
+            acts.result(ActResult.UNKNOWN if changes.sent else ActResult.ABSENT, {"error": failure.reason})
+            raise
+        except BaseException:
+            acts.result(ActResult.UNKNOWN, {"error": "interrupted"})
             raise
         acts.result(ActResult.ANSWERED, {"status": 0, "flags": str(flags)})
         return flags
 
-    async def _intended(self, detail: dict[str, object]) -> bool:
-        """False: it grew old before it was confirmed (a database was away, the process stood still), and nothing was sent."""
-        acts = self._connection.acts
-        await acts.intend("override", detail)
+    async def _read(self, changes: Changes) -> BootFlags:
         try:
-            await acts.confirm()
-        except (NotSent, *REFUSALS) as no:
-            acts.result(ActResult.ABSENT, {"error": f"not sent: {str(no) or 'the rollout is stopping'}"})
-            if not isinstance(no, NotSent):
-                raise
-            return False
-        except BaseException:
-            acts.result(ActResult.ABSENT, {"error": "interrupted before it was sent"})
-            raise
-        return True
-
-    async def _read(self, *first: Request) -> BootFlags:
-        try:
-            return _flags(await self._connection.ask([*first, *_OPTIONS], self._deadline))
+            return _flags(await self._connection.ask(_OPTIONS, self._deadline, changes))
         except Refused as no:
             if no.refusal.command != BOOT_FLAGS.words[1] or no.refusal.busy:
                 raise

@@ -13,12 +13,14 @@ from quads_tui.rollout.addresses import host_and_port
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.http_log import CANCELLED, Exchange
 from quads_tui.rollout.metrics import Meter
-from quads_tui.rollout.ports import Clock, SideEffects
+from quads_tui.rollout.ports import Clock, NotSent, SideEffects
+from quads_tui.rollout.time_words import limit_words
 
+from ..last_check import LONGEST, in_time
 from ..peers import peers_of
 from .errors import CommandRefusal, login_failure, refusals
 from .process import ANSWERED, Account, Output, run_ipmitool
-from .requests import Request
+from .requests import STATUS, Request
 
 _AT_ONCE = 16  # processes of ipmitool
 _MOST_REFUSALS = 2  # a password is sent once more after a refusal, and then never before an operator asks for it
@@ -48,6 +50,14 @@ class IpmiBmcs:
 
 
 Answers = dict[Request, bytes]
+
+
+@dataclass(slots=True)
+class Changes:
+    """Requests that set something. They may be repeated: reads in the same session show what came of them."""
+
+    requests: Sequence[Request]
+    sent: bool = False  # they may have reached the BMC
 
 
 class IpmiConnection:
@@ -81,16 +91,16 @@ class IpmiConnection:
         )
         self.peer = ""  # IP address and port of the BMC; its name is resolved once
 
-    async def ask(self, requests: Sequence[Request], deadline: float | None) -> Answers:
+    async def ask(self, requests: Sequence[Request], deadline: float | None, changes: Changes | None = None) -> Answers:
         """The answers to reads, in one session; asked again until `deadline` while that may help (None: once).
 
-        What is refused or not answered is an error. Requests that set something are sent along, their answers are not looked at:
-        they may be repeated, and a read shows what came of them.
+        What is refused or not answered is an error. `changes` are made before, and nobody looks at their answers: each time after
+        SideEffects.confirm, which is asked when the session stands, and raises through this.
         """
         step = 0
         while True:
             try:
-                return await self._ask_once(requests)
+                return await self._ask_once(requests, changes)
             except StageFailure as failure:
                 again = await self._counts(failure)
                 pause = _PAUSES[min(step, len(_PAUSES) - 1)]
@@ -130,19 +140,25 @@ class IpmiConnection:
         self.bmc.refusals = 0
         self.acts.refused(0)
 
-    async def _ask_once(self, requests: Sequence[Request]) -> Answers:
-        reads = [request for request in requests if request.reads]
-        output = await self._run(requests, (), ", ".join(request.what for request in reads))
+    async def _ask_once(self, requests: Sequence[Request], changes: Changes | None = None) -> Answers:
+        before: list[Request] = []
+        if changes is None:
+            output = await self._run(requests, (), _words(requests))
+        else:
+            before, gated = [STATUS], [*changes.requests, *requests]
+            output = await self._run(before, gated, _words(gated))
+            changes.sent = changes.sent or output.sent
         failure = login_failure(output, self._account, self.peer)
         if failure is not None:
             raise failure
         if self.bmc.refusals:
             self.allow_login()
-        lines = [line for line in output.answers.splitlines() if line.strip()]
-        if len(lines) == len(reads):
-            return {request: _octets(line, request) for request, line in zip(reads, lines, strict=True)}
-        if len(requests) > 1 and output.status is not None:  # one was refused, and which one is told one by one only
-            return {request: answers[request] for request in reads for answers in [await self._ask_once([request])]}
+        lines = [line for line in output.answers.splitlines() if line.strip()][len(before) :]
+        if len(lines) == len(requests):
+            return {request: _octets(line, request) for request, line in zip(requests, lines, strict=True)}
+        if len(requests) > 1 and output.status is not None and (output.sent or changes is None):
+            # One was refused, and which one is told one by one only.
+            return {request: answers[request] for request in requests for answers in [await self._ask_once([request])]}
         told = refusals(output)
         if told and told[0].code is not None:
             raise Refused(requests[0], told[0])
@@ -163,7 +179,7 @@ class IpmiConnection:
                     replace(account, host=address),
                     [request.line for request in requests],
                     [request.line for request in gated],
-                    self.acts.confirm if gated else None,
+                    self._confirm if gated else None,
                 )
                 failure = login_failure(output, account, self.peer)
                 error = failure.reason if failure is not None else ""
@@ -188,6 +204,12 @@ class IpmiConnection:
                     )
                 )
         return output
+
+    async def _confirm(self) -> None:
+        try:
+            await in_time(self.acts.confirm())
+        except TimeoutError:
+            raise NotSent(f"the last check took over {limit_words(LONGEST * self.clock.speed)}") from None
 
     async def _resolve(self) -> None:
         if self.peer:
@@ -228,6 +250,10 @@ def _octets(line: str, request: Request) -> bytes:
         return bytes.fromhex(line)
     except ValueError:
         raise StageFailure(Cause.PROTOCOL, f"the answer to {request.what} cannot be read") from None
+
+
+def _words(requests: Sequence[Request]) -> str:
+    return ", ".join(request.what for request in requests)
 
 
 def _turn() -> asyncio.Semaphore:

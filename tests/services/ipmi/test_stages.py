@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from quads_tui.emulators.ipmi import faults
 from quads_tui.inputs import Secret
 from quads_tui.rollout.causes import Cause, StageFailure
 from quads_tui.rollout.ports import NotSent, Stopping
+from quads_tui.services.ipmi import IpmiConnection
 from quads_tui.services.ipmi.process import Account, run_ipmitool
 from tests.ipmi_bmc import GUID, EmulatedBmc, emulated, needs_ipmitool
 from tests.waiting import until
@@ -203,6 +206,51 @@ async def test_an_act_that_grew_old_before_it_was_sent_is_intended_again() -> No
         assert bmc.hardware.boot.effective and bmc.hardware.resets == 1
         assert [act for act, _ in told.intents] == ["reset", "reset", "override", "override"]
         assert told.results == ["absent", "answered"] * 2
+
+
+class Frozen(Told):
+    """This process stands still once in each act, with the answer of its last check in its hands."""
+
+    frozen = 0.0
+
+    async def confirm(self) -> None:
+        await super().confirm()
+        if self.results.count("absent") < len({act for act, _ in self.intents}):
+            self.frozen += 1.5
+
+
+async def test_a_process_that_was_frozen_in_its_last_check_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    right, told = time.clock_gettime, Frozen()
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: right(clock) + told.frozen)
+    async with emulated() as bmc:
+        bench = Bench(bmc.address)
+        client = bench.client(told=told)
+        client.pin(await client.identify(()))
+        await client.ensure_off(bench.deadline())
+        await client.ensure_pxe_next(bench.deadline())
+        assert told.results == ["absent", "answered"] * 2 and bmc.hardware.resets == 1
+        assert bmc.hardware.boot.effective
+
+
+async def test_boot_flags_are_confirmed_each_time_that_they_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with emulated() as bmc:
+        bench = Bench(bmc.address)
+        client = bench.client()
+        client.pin(await client.identify(()))
+        lost, asked = [StageFailure(Cause.UNREACHABLE, "no answer")], list[int]()
+        run = IpmiConnection._run
+
+        async def losing(self: IpmiConnection, requests: Any, gated: Any, what: str) -> Any:
+            output = await run(self, requests, gated, what)
+            if gated:
+                asked.append(bench.told.confirmed)
+                if lost:
+                    raise lost.pop()
+            return output
+
+        monkeypatch.setattr(IpmiConnection, "_run", losing)
+        await client.ensure_pxe_next(bench.deadline())
+        assert asked == [1, 2] and [act for act, _ in bench.told.intents] == ["override"]
 
 
 async def test_boot_flags_that_are_never_sent_fail_the_stage_in_words() -> None:
