@@ -100,7 +100,7 @@ class Output:
                     self._waiting.append((text, lossless))
                     self._size += len(text)
                     self._lossless += lossless
-                    if len(self._waiting) == 1:
+                    if len(self._waiting) == 1 or self._size >= _PIECE > self._size - len(text):  # for who waits in _next
                         self._changed.notify_all()
                     if self._thread is None:
                         self._thread = threading.Thread(target=self._run, name="output", daemon=True)
@@ -136,7 +136,7 @@ class Output:
             on_dead(error)
 
     def flush(self) -> None:
-        """Nothing to do: the thread writes as soon as it can."""
+        """Nothing to do: the thread writes it in a moment."""
 
     def isatty(self) -> bool:
         with suppress(OSError):
@@ -167,7 +167,7 @@ class Output:
             if not self._waiting:
                 self._changed.wait_for(lambda: self._waiting)
                 if not self._whole:
-                    self._changed.wait_for(lambda: self._drains, _GATHER)
+                    self._changed.wait_for(lambda: self._drains or self._size >= _PIECE, _GATHER)
             taken: list[str | bytes] = []
             while self._waiting and (self._whole or not taken or self._under_way + len(self._waiting[0][0]) <= _PIECE):
                 text, lossless = self._waiting.popleft()
@@ -202,7 +202,7 @@ class LosslessText:
         self.output = output
         self.encoding = output.encoding
         self.buffer = _Bytes(output)
-        self.isatty, self.fileno, self.flush = output.isatty, output.fileno, output.flush
+        self.isatty, self.fileno, self.flush, self.drain = output.isatty, output.fileno, output.flush, output.drain_lossless
 
     def write(self, text: str) -> int:
         return self.output.put(_text(text), lossless=True)

@@ -17,6 +17,7 @@ import json
 import os
 import socket
 import stat
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -76,7 +77,10 @@ class ServerIdentity:
 
 
 class ForemanLock:
-    """Held from `acquire` to `release` or the end of the process. Calls may wait for the disk: they are made in `LOCK_THREAD`."""
+    """Held from `acquire` to `release` or the end of the process. Calls may wait for the disk: not for the loop's thread.
+
+    Any thread may make them: rollouts of one process share it.
+    """
 
     def __init__(self, directory: Path | None, queue: str = "") -> None:
         """`directory`: of the lock files; None: there is none, and only this network namespace is seen.
@@ -89,6 +93,7 @@ class ForemanLock:
         self._names: dict[str, socket.socket] = {}
         self._queue_names: dict[str, socket.socket] = {}
         self.keys: set[str] = set()
+        self._calls = threading.RLock()
         self.left: dict[str, object] = {}  # what a holder that died, or was taken over from, had on its way: as `mark` got it
 
     def acquire(self, server: Server, *, take_over: bool = False) -> None:
@@ -97,34 +102,41 @@ class ForemanLock:
         `take_over`: an administrator says that the holder is stopped, or is none of ours. It learns that before its next act.
         """
         acquired: list[str] = []
-        try:
-            for key in server.keys:
-                if key not in self.keys:
-                    acquired.append(key)
-                    self._acquire(key, server, take_over)
-                    self.keys.add(key)
-        except BaseException:
-            self._drop(acquired)
-            raise
+        with self._calls:
+            try:
+                for key in server.keys:
+                    if key not in self.keys:
+                        acquired.append(key)
+                        self._acquire(key, server, take_over)
+                        self.keys.add(key)
+            except BaseException:
+                self._drop(acquired)
+                raise
 
     def check(self) -> None:
-        """Raises TakenOver where a lock file is no longer the one that we hold."""
-        for file in self._files.values():
-            if not file.stands:
-                raise TakenOver(f"the lock {file.path} was taken over by another process: this process does nothing more")
-        if self.queue and not all(map(self._named, self.keys)):  # who bound them may have ended since
-            raise TakenOver("another console, which does not use the write queue of this site, writes to this Foreman")
+        """Raises TakenOver where a lock file is no longer the one that we hold, and where we hold none."""
+        with self._calls:
+            if not self.keys:
+                raise TakenOver("the lock of the Foreman has been released: this rollout does nothing more")
+            for file in self._files.values():
+                if not file.stands:
+                    raise TakenOver(f"the lock {file.path} was taken over by another process: this process does nothing more")
+            if self.queue and not all(map(self._named, self.keys)):  # who bound them may have ended since
+                raise TakenOver("another console, which does not use the write queue of this site, writes to this Foreman")
 
     def mark(self, writing: dict[str, object] | None) -> None:
         """Keep in the lock files what is on its way to the server; None: nothing is. It outlives this process."""
-        for file in self._files.values():
-            file.mark(writing)
+        with self._calls:
+            for file in self._files.values():
+                file.mark(writing)
 
     def same_foreman(self, own: ServerIdentity) -> str:
         """Publish what our Foreman is; who writes to one that is the same by that, in words. Empty where nobody does."""
-        for file in self._files.values():
-            file.publish(own)
-        for path, contents in self._others():
+        with self._calls:
+            for file in self._files.values():
+                file.publish(own)
+            others = list(self._others())
+        for path, contents in others:
             for what, mine, theirs in (
                 ("the same TLS certificate", own.certificate, contents.get("certificate")),
                 ("the same setting foreman_url", own.url, contents.get("url")),
@@ -135,7 +147,8 @@ class ForemanLock:
         return ""
 
     def release(self) -> None:
-        self._drop(list(self.keys))
+        with self._calls:
+            self._drop(list(self.keys))
 
     def _acquire(self, key: str, server: Server, take_over: bool) -> None:
         replaced = False

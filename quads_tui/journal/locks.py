@@ -5,15 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from quads_tui.rollout.errors import QuadsTuiError
 from quads_tui.rollout.text import clean
-
-LOCK_THREAD = ThreadPoolExecutor(1, "locks")  # looks at locks and owners: the threads of the loop may all wait for DNS
 
 
 class LockHeld(QuadsTuiError):

@@ -53,8 +53,8 @@ class JournalReader:
 
     def facts(self, but: Collection[str] = ()) -> dict[str, Any]:
         """What JournalStore.describe kept. `but`: without these, which are not read."""
-        left_out = f" where key not in ({', '.join('?' * len(but))})"
-        rows = self._db.execute(f"select key, value from meta{left_out}", tuple(but))
+        others = ("owner", *but)  # schema 3 kept its owner there
+        rows = self._db.execute(f"select key, value from meta where key not in ({', '.join('?' * len(others))})", others)
         return {key: json.loads(value) for key, value in rows}
 
     def has_fact(self, key: str) -> bool:
@@ -71,7 +71,7 @@ class JournalReader:
     def fingerprint(self) -> str:
         """Of the state of the journal: its facts (but who opened it how often), its last event and its last sample."""
         digest = blake2b(digest_size=16)
-        facts = self._db.execute("select key, value from meta where key <> 'owner' order by key")  # schema 3 kept it there
+        facts = self._db.execute("select key, value from meta where key <> 'owner' order by key")
         last = self._db.execute("select * from event order by n desc limit 1").fetchall()
         (sampled,) = self._db.execute("select max(n) from sample").fetchone()
         for part in (*(text for row in facts for text in row), repr(last), str(sampled)):

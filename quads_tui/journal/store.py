@@ -13,6 +13,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -23,7 +24,6 @@ from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 
-from .locks import LOCK_THREAD
 from .schema import APPLICATION_ID, SCHEMA, row_of_schema_2
 
 _TABLES = """
@@ -95,6 +95,7 @@ class JournalStore:
             stopped = "locked" in str(error)  # by who was stopped in the middle of a write: SQLite's lock goes with its process
             remedy = "; a suspended quads-tui process is in the middle of a write: end that process (kill -9)" if stopped else ""
             raise JournalBroken(f"cannot write the journal {path}: {error}{remedy}") from None
+        self._owner_thread = ThreadPoolExecutor(1, "journal-owner")  # not one of the loop's: those may all wait for DNS
         self._thread = threading.Thread(target=self._write, name="journal", daemon=True)
         self._thread.start()
 
@@ -113,14 +114,19 @@ class JournalStore:
     def _own(self) -> int:
         """Raise the owner number: whoever had the journal open until now can no longer write to it, nor act."""
         self._db.execute("begin immediate")
-        self._db.execute("update owner set number = number + 1")
+        if self._db.execute("update owner set number = number + 1").rowcount != 1:
+            raise sqlite3.DatabaseError("damaged: it does not tell its owner")
         number = _owner(self._db)
         self._db.execute("commit")
         return number
 
     async def owned(self, locks: Callable[[], None] | None = None) -> None:
         """As Journal.owned; JournalBroken where the file cannot be read."""
-        await self._loop.run_in_executor(LOCK_THREAD, self._check_owner, locks)
+        try:
+            looking = self._loop.run_in_executor(self._owner_thread, self._check_owner, locks)
+        except RuntimeError as closed:
+            raise JournalBroken(f"the journal {self.path} cannot be read: {closed}") from None
+        await looking
 
     def _check_owner(self, locks: Callable[[], None] | None) -> None:
         try:
@@ -206,7 +212,6 @@ class JournalStore:
         self._queue.put(None)
         self._hurry_up()
         await asyncio.to_thread(self._thread.join, 30.0)
-        await self._loop.run_in_executor(LOCK_THREAD, self._owner_db.close)
 
     async def discard(self) -> None:
         """Close and delete the file: nothing of this rollout has happened."""
@@ -258,7 +263,9 @@ class JournalStore:
             answered += len(waiting)
             if events or waiting:
                 self._in_loop(self._answer, events, waiting, why)
-        self._db.close()
+        self._owner_thread.shutdown()
+        self._owner_db.close()
+        self._db.close()  # the last one: this thread empties the WAL
 
     def _write_group(self, group: list[_Row]) -> str:
         """Empty when written, else why not."""
@@ -314,8 +321,8 @@ def _create(path: Path) -> None:
 
 def _owner(database: sqlite3.Connection) -> int:
     """How often the journal was opened for writing."""
-    (number,) = database.execute("select number from owner").fetchone()
-    return int(number)
+    found = database.execute("select number from owner").fetchone()
+    return int(found[0]) if found else 0  # none: somebody has taken it away, of a later version, say
 
 
 def _stored(sql: str, values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quads_tui.engine.claims import Machines
 from quads_tui.engine.clock import RealClock
 from quads_tui.engine.write_queue import WriteQueue
 from quads_tui.inputs import Site
 from quads_tui.journal.foreman_lock import LOCKS, ForemanLock, NoDirectory, ServerIdentity, lock_directory
-from quads_tui.journal.locks import LOCK_THREAD, LockHeld, QuadsLock
+from quads_tui.journal.locks import LockHeld, QuadsLock
 from quads_tui.journal.servers import server_of
 from quads_tui.rollout.moments import Moment, moment_from
 from quads_tui.rollout.ports import WriteMark
@@ -30,6 +31,11 @@ from .shared_queue import SharedQueue, shared_queue
 
 if TYPE_CHECKING:
     from quads_tui.journal.cluster.place import PostgresPlace
+
+T = TypeVar("T")
+
+_LOCK_THREAD = ThreadPoolExecutor(1, "locks")  # marks, in their order: the threads of the loop may all wait for DNS
+_LAST_LINES = 0.2  # real seconds for what was printed just now, before this process exits at once
 
 
 @dataclass
@@ -52,15 +58,15 @@ class Writer:
 
     def sending(self, ticket: object, facts: dict[str, object]) -> asyncio.Future[None]:
         self._sent[ticket] = facts
-        return asyncio.get_running_loop().run_in_executor(LOCK_THREAD, self.lock.mark, facts)
+        return asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, self.lock.mark, facts)
 
     def settled(self, ticket: object) -> None:
         if self._sent.pop(ticket, None) is not None:
-            LOCK_THREAD.submit(self.lock.mark, next(reversed(self._sent.values()), None))
+            _LOCK_THREAD.submit(self.lock.mark, next(reversed(self._sent.values()), None))
 
     async def same_foreman_elsewhere(self, identity: ServerIdentity) -> str:
         """A sentence about a process that writes to what may be the same Foreman under another address; empty if none does."""
-        return await asyncio.get_running_loop().run_in_executor(LOCK_THREAD, self.lock.same_foreman, identity)
+        return await asyncio.to_thread(self.lock.same_foreman, identity)
 
 
 @dataclass(frozen=True)
@@ -118,32 +124,41 @@ class ProcessResources:
 
         `take_over`: take over the locks of a process that, as an administrator has confirmed, hangs.
         """
-        server = await server_of(site.foreman.url)
+        server, shared = await server_of(site.foreman.url), await shared_queue(site)
         async with self._acquiring:
-            shared = await shared_queue(site)
             writer = next((writer for writer in self._writers if writer.lock.keys & set(server.keys)), None)
             if writer is None:
                 writer = _writer(ForemanLock(_lock_directory(notify), shared.name if shared else ""), shared)
             elif writer.lock.queue != (shared.name if shared else ""):
                 raise LockHeld(f"another rollout of this process is writing to {server.shown} with another foreman.write_queue")
-            await asyncio.get_running_loop().run_in_executor(
-                LOCK_THREAD, partial(writer.lock.acquire, server, take_over=take_over)
-            )
-            if writer.place is not None:
-                writer.place.keys = tuple(sorted(writer.lock.keys))
             if not writer.users:
                 self._writers.append(writer)
             writer.users += 1
+            try:
+                await _to_its_end(asyncio.to_thread(writer.lock.acquire, server, take_over=take_over))
+            except BaseException:
+                await _to_its_end(self._leave(writer))
+                raise
+            if writer.place is not None:
+                writer.place.keys = tuple(sorted(writer.lock.keys))
         try:
             with self._hold_quads_lock(site.quads.lock_file if site.quads else None, take_over, notify):
                 yield writer
         finally:
-            writer.users -= 1
-            if not writer.users:
-                self._writers.remove(writer)
-                if writer.place is not None:
-                    await writer.place.close()
-                LOCK_THREAD.submit(writer.lock.release).result()  # after the marks that are still queued
+            await _to_its_end(self._leave_in_turn(writer))
+
+    async def _leave_in_turn(self, writer: Writer) -> None:
+        async with self._acquiring:  # whoever found the writer in use is one of its users by now
+            await self._leave(writer)
+
+    async def _leave(self, writer: Writer) -> None:
+        writer.users -= 1
+        if not writer.users:
+            self._writers.remove(writer)
+            if writer.place is not None:
+                await writer.place.close()
+            # After the marks that are still queued.
+            await asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, writer.lock.release)
 
     @contextmanager
     def _hold_quads_lock(self, path: Path | None, take_over: bool, notify: Callable[[str], None]) -> Iterator[None]:
@@ -184,6 +199,9 @@ class ProcessResources:
         if self.signal:
             for running in self.running:
                 running.release_terminal()
+            for stream in (sys.stdout, sys.stderr):
+                if drain := getattr(stream, "drain", None):
+                    drain(_LAST_LINES)
             os._exit(SIGNALS[name])
         self.signal = name
         self.ended.set()
@@ -198,6 +216,16 @@ class ProcessResources:
         self.hung_up.set()
         for running in self.running:
             running.hung_up.set()
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Its result. Whoever is cancelled waits for its end all the same: then it is known what is held."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 def _writer(lock: ForemanLock, shared: SharedQueue | None) -> Writer:

@@ -11,11 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from quads_tui.inputs import load_site
+from quads_tui.journal.foreman_lock import ForemanLock, lock_directory
+from quads_tui.journal.locks import LockHeld
+from quads_tui.journal.servers import server_of
+from quads_tui.rollout.ports import TakenOver
 from quads_tui.runtime.process_resources import ProcessResources
 from tests.forks import Piped
 from tests.waiting import PATIENCE, wait_for
@@ -98,6 +103,78 @@ async def test_c1_two_rollouts_of_one_console_share_the_lanes_of_a_foreman_howev
         first.lock.check()
     async with station.writer_to(other) as third:
         assert third is not first
+
+
+async def test_c1_whoever_joins_a_rollout_that_is_ending_holds_the_lock_too(
+    lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = lab(hosts=1, speed=200)
+    site = load_site(place.site)
+    port = urlsplit(site.foreman.url).port
+    other = replace(site, foreman=replace(site.foreman, url=f"https://LOCALHOST:{port}/"))
+    station, joins, go_on = ProcessResources(), threading.Event(), threading.Event()
+    acquire = ForemanLock.acquire
+
+    def slowly(self: ForemanLock, *values: Any, **options: Any) -> None:
+        others = bool(self.keys)
+        acquire(self, *values, **options)
+        if others:  # it is held, and the one who joins has not heard of it yet
+            joins.set()
+            assert go_on.wait(PATIENCE)
+
+    monkeypatch.setattr(ForemanLock, "acquire", slowly)
+
+    async def join() -> None:
+        async with station.writer_to(other) as writer:
+            writer.lock.check()
+            with pytest.raises(LockHeld):
+                ForemanLock(lock_directory(place.directory.parent / "locks")).acquire(await server_of(site.foreman.url))
+
+    async def end() -> None:
+        async with station.writer_to(site):
+            joining.append(asyncio.create_task(join()))
+            await asyncio.to_thread(joins.wait, PATIENCE)
+
+    joining: list[asyncio.Task[None]] = []
+    ending = asyncio.create_task(end())
+    await asyncio.to_thread(joins.wait, PATIENCE)
+    for _ in range(100):  # the first one leaves while the second one waits for the lock
+        await asyncio.sleep(0.001)
+    go_on.set()
+    await asyncio.gather(ending, *joining)
+
+
+async def test_c1_whoever_is_cancelled_while_it_acquires_the_lock_holds_none(
+    lab: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = lab(hosts=1, speed=200)
+    site = load_site(place.site)
+    station, acquires, go_on = ProcessResources(), threading.Event(), threading.Event()
+    acquire = ForemanLock.acquire
+
+    def slowly(self: ForemanLock, *values: Any, **options: Any) -> None:
+        acquires.set()
+        assert go_on.wait(PATIENCE)
+        acquire(self, *values, **options)
+
+    async def hold() -> None:
+        async with station.writer_to(site):
+            raise AssertionError("it was cancelled")
+
+    monkeypatch.setattr(ForemanLock, "acquire", slowly)
+    holding = asyncio.create_task(hold())
+    await asyncio.to_thread(acquires.wait, PATIENCE)
+    holding.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await holding
+    monkeypatch.undo()
+    monkeypatch.setenv("QUADS_TUI_LOCKS", str(place.directory.parent / "locks"))
+    async with ProcessResources().writer_to(site) as writer:
+        writer.lock.check()
+    with pytest.raises(TakenOver, match="has been released"):
+        writer.lock.check()
 
 
 class Front(threading.Thread):

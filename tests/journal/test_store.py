@@ -13,7 +13,6 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ from quads_tui.rollout.events import (
     to_row,
 )
 from quads_tui.rollout.http_log import Exchange
-from quads_tui.rollout.moments import LONG_AGO, Moment
+from quads_tui.rollout.moments import Moment
 from quads_tui.rollout.ports import JournalBroken, TakenOver
 from quads_tui.rollout.stages import ActResult, HostStatus, Stage, StageStatus
 from tests.waiting import PATIENCE, until
@@ -203,26 +202,6 @@ async def test_c3_whoever_opens_a_journal_owns_it_and_the_one_before_writes_noth
     assert len(told) == 1
 
 
-async def test_whoever_opens_a_journal_of_schema_3_takes_it_from_a_process_of_that_version(tmp_path: Path) -> None:
-    store = JournalStore(tmp_path / "journal.db")
-    await store.commit(EVENTS[0])
-    await store.close()
-    older = sqlite3.connect(store.path)
-    older.executescript("drop table owner; insert into meta values ('owner', '1'); pragma user_version=3;")
-    assert JournalReader(store.path).facts() == {"owner": 1}
-    before = JournalReader(store.path).fingerprint()
-    again = JournalStore(store.path, existing=True)
-    assert older.execute("select value from meta where key = 'owner'").fetchone() is None  # so that version finds itself replaced
-    assert older.execute("select number from owner").fetchone() == (2,)
-    assert JournalReader(store.path).fingerprint() == before
-    third = JournalStore(store.path, existing=True)
-    with pytest.raises(TakenOver):
-        await again.owned()
-    for one in (again, third):
-        await one.close()
-    assert [event for _, event in JournalReader(store.path).events()] == [EVENTS[0]]
-
-
 async def test_the_locks_are_looked_at_together_with_the_owner(tmp_path: Path) -> None:
     store = JournalStore(tmp_path / "journal.db")
     threads: list[str] = []
@@ -337,40 +316,6 @@ async def test_who_waits_is_answered_though_a_listener_fails(tmp_path: Path) -> 
     await asyncio.wait_for(store.commit(EVENTS[0]), PATIENCE)
     await store.close()
     assert [type(error) for error in errors] == [LookupError]
-
-
-@pytest.mark.parametrize("schema", [1, 2])
-async def test_an_older_schema_is_brought_up_to_date_and_loses_nothing(tmp_path: Path, schema: int) -> None:
-    store = JournalStore(tmp_path / "journal.db")
-    await store.close()
-    database = sqlite3.connect(store.path)  # as that version wrote it
-    database.executescript(
-        f"""drop table event; {"drop table exchange;" if schema == 1 else ""} pragma user_version={schema};
-        create table event (n integer primary key, at real not null, kind text not null, host text, body text not null);
-        insert into meta values ('site', '"s"'), ('owner', '1'); drop table owner;"""
-    )
-    events = [replace(event) for event in EVENTS[:6]]
-    for event in events:
-        body = asdict(event)
-        if body.pop("moment", None):  # that version knew none, and nothing may be reckoned from it
-            event.moment = LONG_AGO
-        row = (body.pop("at"), event.kind, body.pop("host", None), json.dumps(body))
-        database.execute("insert into event (at, kind, host, body) values (?, ?, ?, ?)", row)
-    database.commit()
-    database.close()
-    before = JournalReader(store.path)
-    assert [event for _, event in before.events()] == events
-    assert [number for number, _ in before.events(since=4)] == [5, 6]
-    assert before.exchanges("h1") == []
-    before.close()
-    again = JournalStore(store.path, existing=True)
-    again.exchange(Exchange(at=3.0, host="h1", method="GET", path="/", status=0, seconds=0.0, error="refused"))
-    await again.commit(EVENTS[6])
-    await again.close()
-    after = JournalReader(store.path)
-    assert [event for _, event in after.events()] == [*events, EVENTS[6]]
-    assert after.facts() == {"site": "s"}
-    assert [e.error for e in after.exchanges("h1")] == ["refused"]
 
 
 def _foreign(path: Path) -> None:

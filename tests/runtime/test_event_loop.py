@@ -88,3 +88,23 @@ def test_a_signal_that_was_lost_before_anything_listened_ends_the_command_all_th
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert "Exception ignored in" in done.stderr
     assert (done.stdout, done.returncode) == ("swallowed\n" * swallows + "told SIGTERM\n" * listens, 143)
+
+
+HURRIED = """
+    import sys, time
+    from quads_tui.cli.streams import Streams
+    from quads_tui.runtime.process_resources import ProcessResources
+
+    Streams()
+    resources = ProcessResources()
+    sys.stdout.write("first\\n")
+    time.sleep(0.1)
+    sys.stdout.write("last\\n")
+    resources._signalled("SIGTERM")
+    resources._signalled("SIGTERM")
+"""
+
+
+def test_what_was_printed_just_before_the_second_signal_is_not_lost() -> None:
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(HURRIED)], capture_output=True, text=True, timeout=PATIENCE)
+    assert (done.stdout, done.returncode) == ("first\nlast\n", 143)

@@ -302,6 +302,41 @@ def test_what_waits_is_bounded(pipe: tuple[int, Output], frame: bool, limit: int
     assert not out.drain(0)
 
 
+def _written(out: Output, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    seen: list[bytes] = []
+    send = out._send
+    monkeypatch.setattr(out, "_send", lambda data: (seen.append(data), send(data))[0])
+    return seen
+
+
+def test_lines_that_come_together_are_written_together_and_at_once_when_somebody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output_module, "_GATHER", 2 * PATIENCE)
+    reader, writer = os.pipe()
+    out = Output(writer)
+    seen = _written(out, monkeypatch)
+    for number in range(10):
+        out.put(f"{number}\n", lossless=True)
+    assert not seen
+    assert out.drain_lossless(PATIENCE)
+    assert seen == [b"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n"]
+    os.close(reader)
+
+
+def test_a_burst_is_written_while_it_comes_and_nothing_of_it_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_module, "_GATHER", 2 * PATIENCE)
+    reader, writer = os.pipe()
+    out = Output(writer)
+    seen = _written(out, monkeypatch)
+    draining = threading.Thread(target=lambda: [None for _ in iter(lambda: os.read(reader, 65_536), b"")], daemon=True)
+    draining.start()
+    while not seen:  # nobody drains: that so much waits is enough
+        out.write("x" * 1000)
+    assert out.dropped == 0
+    os.close(writer)
+
+
 def test_a_reader_that_left_is_told_once_and_costs_nothing() -> None:
     reader, writer = os.pipe()
     out = Output(writer)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,6 @@ from quads_tui.rollout.events import Event, to_row
 from quads_tui.rollout.http_log import Exchange
 from quads_tui.rollout.ports import JournalBroken, QueueAway, TakenOver
 
-from ..locks import LOCK_THREAD
 from .claims import TAKEN, Claim
 from .connection import DatabaseAway, Dsn
 from .link import Link, Refused
@@ -75,6 +75,7 @@ class ClusterJournal:
         self._looking: asyncio.Task[None] | None = None
         self._asking: asyncio.Task[None] | None = None  # the next question whose the rollout is, not asked yet
         self._one_question = asyncio.Lock()
+        self._lock_thread = ThreadPoolExecutor(1, "locks")  # not one of the loop's: those may all wait for DNS
         self._writer = asyncio.create_task(self._write())
 
     # Journal
@@ -117,7 +118,7 @@ class ClusterJournal:
             self._asking.add_done_callback(_seen)
         await asyncio.shield(self._asking)
         if locks is not None:
-            await asyncio.get_running_loop().run_in_executor(LOCK_THREAD, locks)
+            await asyncio.get_running_loop().run_in_executor(self._lock_thread, locks)
 
     async def _ask(self) -> None:
         async with self._one_question:
@@ -182,6 +183,7 @@ class ClusterJournal:
         self._events = []
         await self._link.close()
         await self._checks.close()
+        self._lock_thread.shutdown(wait=False)
 
     async def _patiently(self, task: asyncio.Future[Any]) -> None:
         """Wait for it; where this process is to end, no longer than some seconds."""

@@ -112,6 +112,18 @@ async def test_under_an_old_epoch_nothing_is_written_and_nothing_may_act(
     assert len(kept.broken) == 1
 
 
+async def test_the_locks_of_this_machine_are_looked_at_too(rollouts: ClusterRollouts, dsn: str) -> None:
+    kept = Kept(dsn, await claimed(dsn))
+
+    def lost() -> None:
+        raise TakenOver("the lock is no longer ours")
+
+    await kept.journal.owned(lambda: None)
+    with pytest.raises(TakenOver, match="no longer ours"):
+        await kept.journal.owned(lost)
+    await kept.journal.close()
+
+
 async def test_those_who_ask_together_share_a_question_and_who_asks_later_gets_a_later_answer(
     rollouts: ClusterRollouts, dsn: str, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
