@@ -115,7 +115,7 @@ class JournalStore:
         """Raise the owner number: whoever had the journal open until now can no longer write to it, nor act."""
         self._db.execute("begin immediate")
         if self._db.execute("update owner set number = number + 1").rowcount != 1:
-            raise sqlite3.DatabaseError("damaged: it does not tell its owner")
+            raise sqlite3.DatabaseError("damaged: no owner number")
         number = _owner(self._db)
         self._db.execute("commit")
         return number

@@ -50,7 +50,7 @@ async def test_a_journal_without_an_owner_is_nobodys(tmp_path: Path) -> None:
     with pytest.raises(JournalBroken):
         await store.commit(EVENTS[0])
     await store.close()
-    with pytest.raises(JournalBroken, match="does not tell its owner"):
+    with pytest.raises(JournalBroken, match="no owner number"):
         JournalStore(store.path, existing=True)
 
 
