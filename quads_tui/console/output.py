@@ -164,10 +164,9 @@ class Output:
         if ready and (on_ready := self.on_ready):
             on_ready()
         with self._changed:
-            if not self._waiting:
-                self._changed.wait_for(lambda: self._waiting)
-                if not self._whole:
-                    self._changed.wait_for(lambda: self._drains or self._size >= _PIECE, _GATHER)
+            self._changed.wait_for(lambda: self._waiting)
+            if not self._whole:
+                self._changed.wait_for(lambda: self._drains or self._size >= _PIECE, _GATHER)
             taken: list[str | bytes] = []
             while self._waiting and (self._whole or not taken or self._under_way + len(self._waiting[0][0]) <= _PIECE):
                 text, lossless = self._waiting.popleft()
