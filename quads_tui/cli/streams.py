@@ -49,13 +49,13 @@ class Streams:
                     pass
         except _Interrupted as end:
             status = end.status
-        self._out.drain(DRAIN_TIMEOUT)  # of lines that may be lost too
         error = self._out.dead
         quiet = error is None or (error.errno == errno.EPIPE and not self._stdout.required)  # `| head` has read what it wanted
         if self._out.lost and error is not None and not quiet and status in (0, 1):
             notify(f"quads-tui: the output could not be written completely: {error.strerror}")
             status = UNWRITTEN
-        self._err.drain(DRAIN_TIMEOUT)
+        for output in {self._out, self._err}:  # lines that may be lost too
+            output.drain(DRAIN_TIMEOUT)
         return status
 
 

@@ -155,10 +155,11 @@ class ProcessResources:
         writer.users -= 1
         if not writer.users:
             self._writers.remove(writer)
-            if writer.place is not None:
-                await writer.place.close()
-            # After the marks that are still queued.
-            await asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, writer.lock.release)
+            try:
+                if writer.place is not None:
+                    await writer.place.close()
+            finally:  # after the marks that are still queued
+                await asyncio.get_running_loop().run_in_executor(_LOCK_THREAD, writer.lock.release)
 
     @contextmanager
     def _hold_quads_lock(self, path: Path | None, take_over: bool, notify: Callable[[str], None]) -> Iterator[None]:
@@ -219,13 +220,17 @@ class ProcessResources:
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    """Its result. Whoever is cancelled waits for its end all the same: then it is known what is held."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
+    """Its result. Whoever is cancelled, however often, waits for its end all the same: then it is known what is held."""
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        task.exception()  # nobody hears of it any more
+        raise asyncio.CancelledError
+    return task.result()
 
 
 def _writer(lock: ForemanLock, shared: SharedQueue | None) -> Writer:
